@@ -1,0 +1,94 @@
+package phase
+
+import (
+	"fmt"
+	"time"
+
+	"cutover/gitops/estate"
+)
+
+// Kind says what a decision asks for.
+type Kind string
+
+const (
+	// Do: perform the actions, gather evidence, and decide again.
+	Do Kind = "do"
+	// Hold: nothing may be done before the world changes, or before Until.
+	Hold Kind = "hold"
+	// Advance: everything up to the marker's phase is done and healthy.
+	Advance Kind = "advance"
+	// Refuse: the marker asks for what must not be done. A person has to change git.
+	Refuse Kind = "refuse"
+)
+
+// Decision is what to do next, and why.
+type Decision struct {
+	Kind    Kind     `json:"kind"`
+	Step    int      `json:"step,omitempty"` // number of the runbook's step that decided, 0 if none did
+	Actions []Action `json:"actions,omitempty"`
+	Reason  Reason   `json:"reason"`
+	// Until is when to look again at the latest; zero leaves it to what is watched.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Code names a reason in a closed vocabulary, for programs and for the pages that say what to do about it.
+type Code string
+
+const (
+	MarkerMissing     Code = "marker-missing"
+	MarkerPushed      Code = "marker-pushed"
+	MarkerTrailer     Code = "marker-trailer"
+	MarkerSkips       Code = "marker-skips"
+	PhaseUnknown      Code = "phase-unknown"
+	FilesPending      Code = "files-pending"
+	PipelinesPending  Code = "pipelines-pending"
+	PipelineForeign   Code = "pipeline-foreign"
+	NamespacesPending Code = "namespaces-pending"
+	VersionUnknown    Code = "version-unknown"
+	VersionsPending   Code = "versions-pending"
+	RenderFailed      Code = "render-failed"
+	Deploying         Code = "deploying"
+	DeployFailed      Code = "deploy-failed"
+	Complete          Code = "complete"
+)
+
+// Reason says why a decision was taken: a code for programs and a sentence for people.
+type Reason struct {
+	Code Code   `json:"code"`
+	Text string `json:"text"`
+}
+
+func because(code Code, format string, args ...any) Reason {
+	return Reason{code, fmt.Sprintf(format, args...)}
+}
+
+// Verb names an effect on one system.
+type Verb string
+
+const (
+	// CommitFiles writes the generated files to the migration's branch in one commit.
+	CommitFiles Verb = "commit-files"
+	// SavePipeline creates or updates one pipeline.
+	SavePipeline Verb = "save-pipeline"
+	// DeletePipeline deletes one pipeline that carries our mark and that git no longer names.
+	DeletePipeline Verb = "delete-pipeline"
+	// CreateNamespace creates a namespace of the new cluster.
+	CreateNamespace Verb = "create-namespace"
+	// PinVersions commits the versions that the old cluster runs to the migration's branch.
+	PinVersions Verb = "pin-versions"
+	// Deploy triggers a service's pipeline, or applies its objects where the stack says deploy: direct.
+	Deploy Verb = "deploy"
+)
+
+// Action is one effect, as data. What it writes is in the desired state that the evidence was compared with.
+type Action struct {
+	Step   int    `json:"step"`
+	Verb   Verb   `json:"verb"`
+	Target string `json:"target"` // branch, application/pipeline, namespace or service
+	Reason string `json:"reason"`
+	Undo   string `json:"undo"`
+	// Key makes the effect safe to repeat: a pipeline's id, or the correlation id of a deployment.
+	Key string `json:"key,omitempty"`
+	// Service is set for the effects on one service.
+	Service estate.ServiceID `json:"service,omitzero"`
+}

@@ -1,0 +1,189 @@
+package phase
+
+import (
+	"fmt"
+	"time"
+
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+)
+
+// Waves are the classes that step 6 deploys, in its order: the singleton comes before its clients, and an
+// exclusive service never runs in both clusters, so it is not deployed at all.
+var Waves = []estate.Class{estate.Stateless, estate.Singleton, estate.StatefulClient}
+
+// A failed deployment is tried again after retryFirst, then after twice as long each time, up to retryMost.
+// After retryAttempts failures of the same objects a person has to look.
+const (
+	retryFirst    = time.Minute
+	retryMost     = 15 * time.Minute
+	retryAttempts = 5
+)
+
+// deployServices is step 6. A wave begins when every service of the one before is ready, so that nothing meets
+// a dependency that is not there yet.
+func deployServices(m *estate.Migration, e *Evidence, now time.Time) Progress {
+	p := Progress{}
+	for _, ns := range e.Namespaces {
+		p.Actions = append(p.Actions, Action{Verb: CreateNamespace, Target: ns.String(), Reason: "the new cluster lacks it", Undo: "delete the namespace"})
+	}
+	if len(p.Actions) > 0 {
+		p.Waiting = because(NamespacesPending, "%d namespaces are missing in %s", len(p.Actions), m.To.Cluster)
+		return p
+	}
+	if pin, ok := pinVersions(m, e); ok {
+		return pin
+	}
+	for _, class := range Waves {
+		wave := deployWave(m, e, class, now)
+		p.Done += wave.Done
+		p.Total += wave.Total
+		if p.complete() { // later waves are only counted
+			p.Actions, p.Waiting, p.Until = wave.Actions, wave.Waiting, wave.Until
+		}
+	}
+	return p
+}
+
+// pinVersions asks for the commit of versions.yaml as long as a service of a wave has no version there.
+func pinVersions(m *estate.Migration, e *Evidence) (Progress, bool) {
+	missing, unknown := 0, Reason{}
+	for _, s := range e.Services {
+		if !s.Pinned.IsZero() {
+			continue
+		}
+		if !s.Running.IsZero() {
+			missing++
+		} else if s.Class != estate.Exclusive && unknown.Code == "" {
+			unknown = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, m.From.Cluster, s.Unknown)
+		}
+	}
+	switch {
+	case missing > 0:
+		why := because(VersionsPending, "%d services have no version pinned", missing)
+		return Progress{Total: missing, Waiting: why, Actions: []Action{{
+			Verb: PinVersions, Target: m.Branch, Reason: why.Text, Undo: "revert the commit on " + m.Branch,
+		}}}, true
+	case unknown.Code != "":
+		return Progress{Waiting: unknown}, true
+	}
+	return Progress{}, false
+}
+
+// deployWave brings the services of one class to the objects that git names, as many at once as the migration
+// allows. A service that fails keeps the next wave from beginning; the others of its wave go on.
+func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.Time) Progress {
+	var (
+		p       Progress
+		running int
+		pending []Action
+		blocked Reason
+	)
+	for _, s := range e.Services {
+		if s.Class != class {
+			continue
+		}
+		p.Total++
+		switch state, reason, until := judge(s, now); state {
+		case ready:
+			p.Done++
+		case busy:
+			running++
+			p.Waiting = because(Deploying, "%s", reason)
+		case due:
+			pending = append(pending, deployment(s, reason))
+		case stuck:
+			blocked = because(DeployFailed, "%s: %s", s.ID, reason)
+			p.Until = earliest(p.Until, until)
+		case unrendered:
+			blocked = because(RenderFailed, "%s", reason)
+		}
+	}
+	free := max(m.Parallel-running, 0)
+	p.Actions = pending[:min(free, len(pending))]
+	switch waiting := p.Total - p.Done; {
+	case waiting == 0:
+		p.Waiting = Reason{}
+	case blocked.Code != "" && running+len(p.Actions) == 0:
+		p.Waiting = blocked
+	case blocked.Code != "":
+		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet; %s", waiting, p.Total, class, blocked.Text)
+	case waiting > 1:
+		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet", waiting, p.Total, class)
+	}
+	return p
+}
+
+type state int
+
+const (
+	ready      state = iota
+	busy             // deploying, or not healthy yet
+	due              // to be deployed now
+	stuck            // failed; tried again later, or never
+	unrendered       // git names no valid objects
+)
+
+// judge says where one service stands, why, and when a stuck one is tried again (zero: never).
+func judge(s ServiceEvidence, now time.Time) (state, string, time.Time) {
+	if s.RenderError != "" {
+		return unrendered, s.RenderError, time.Time{}
+	}
+	if len(s.Deployments) == 0 {
+		return due, "git names it, and it was never deployed", time.Time{}
+	}
+	last := s.Deployments[0]
+	switch {
+	case !last.Status.Complete():
+		return busy, fmt.Sprintf("%s: %s is %s", s.ID, last.ID, last.Status), time.Time{}
+	case last.Digest != s.Wanted:
+		return due, "git names other objects than the last deployment made", time.Time{}
+	case last.Status == pipeline.Succeeded && s.Ready:
+		return ready, "", time.Time{}
+	case last.Status == pipeline.Succeeded:
+		return busy, fmt.Sprintf("%s: %s", s.ID, s.Status), time.Time{}
+	}
+	failures := failuresOf(s)
+	if failures >= retryAttempts {
+		return stuck, fmt.Sprintf("%s failed, as did %d before it: %s", last.ID, failures-1, last.Reason), time.Time{}
+	}
+	again := last.Ended.Add(min(retryFirst<<(failures-1), retryMost))
+	if now.Before(again) {
+		return stuck, fmt.Sprintf("%s failed: %s", last.ID, last.Reason), again
+	}
+	return due, fmt.Sprintf("%s failed (%s): trying again", last.ID, last.Reason), time.Time{}
+}
+
+// failuresOf counts how many deployments of the wanted objects have failed in a row.
+func failuresOf(s ServiceEvidence) int {
+	n := 0
+	for _, d := range s.Deployments {
+		if d.Digest != s.Wanted || d.Status == pipeline.Succeeded {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+func deployment(s ServiceEvidence, reason string) Action {
+	number := 1
+	if len(s.Deployments) > 0 {
+		number = s.Deployments[0].Number + 1
+	}
+	return Action{
+		Verb:    Deploy,
+		Target:  s.ID.String(),
+		Service: s.ID,
+		Key:     Correlation{s.ID.Name, s.Wanted, number}.String(),
+		Reason:  reason,
+		Undo:    "delete the service's objects in the new cluster",
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

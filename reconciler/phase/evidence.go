@@ -1,0 +1,93 @@
+package phase
+
+import (
+	"time"
+
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+)
+
+// Evidence is what was observed of git, Spinnaker and the clusters, as plain data.
+type Evidence struct {
+	Marker     MarkerEvidence
+	Files      []FileEvidence         // generated files that the branch should have otherwise
+	Pipelines  []PipelineEvidence     // pipelines of the new stack that Gate should have otherwise
+	Namespaces []estate.NamespaceName // namespaces that the new cluster lacks
+	Services   []ServiceEvidence      // every service of the new stack
+}
+
+// MarkerEvidence is how the marker came to be what it is.
+type MarkerEvidence struct {
+	Commit string // the newest commit on the branch's first-parent line that changed the marker
+	// Trailer is the value of the commit's Cutover-Phase trailer.
+	Trailer string
+	// Before is the marker that stood before the commit; zero if there was none.
+	Before estate.Marker
+	// Reviewed says that the commit arrived by a merged pull request, or that the configuration allows
+	// markers to be pushed.
+	Reviewed bool
+}
+
+// FileEvidence is a generated file that differs from what the generator gives.
+type FileEvidence struct {
+	Path string
+	Want FileState
+}
+
+// FileState says what is wrong with a generated file.
+type FileState string
+
+const (
+	FileMissing  FileState = "missing"
+	FileDiffers  FileState = "differs"
+	FileObsolete FileState = "obsolete"
+)
+
+// PipelineEvidence is a pipeline of the new stack that Gate lacks, has otherwise, or has too many.
+type PipelineEvidence struct {
+	ID, Application, Name string
+	State                 PipelineState
+	Reason                string
+}
+
+// PipelineState says what is wrong with a pipeline.
+type PipelineState string
+
+const (
+	PipelineMissing  PipelineState = "missing"
+	PipelineDiffers  PipelineState = "differs"
+	PipelineObsolete PipelineState = "obsolete"
+	// PipelineForeign: a pipeline of the same name exists that does not carry our mark.
+	PipelineIsForeign PipelineState = "foreign"
+)
+
+// ServiceEvidence is what is known of one service of the new stack.
+type ServiceEvidence struct {
+	ID    estate.ServiceID
+	Class estate.Class
+	// Running is the version that the old cluster runs; zero if it could not be read, and then Unknown says why.
+	Running estate.Version
+	Unknown string
+	// Pinned is the version in versions.yaml; zero if none is pinned.
+	Pinned estate.Version
+	// Wanted identifies the objects that git names at the pinned version; "" if they could not be rendered,
+	// and then RenderError says why.
+	Wanted      string
+	RenderError string
+	// Deployments are the newest deployments that we started, newest first.
+	Deployments []Deployment
+	// Ready says that the new cluster runs the service and that every object is healthy; Status says what
+	// is still missing.
+	Ready  bool
+	Status string
+}
+
+// Deployment is one deployment that we started: an execution of the service's pipeline, or an apply.
+type Deployment struct {
+	Digest string // Wanted at the time
+	Number int    // counts our deployments of this service, from 1
+	ID     string // of the execution
+	Status pipeline.Status
+	Reason string // why it failed
+	Ended  time.Time
+}

@@ -1,0 +1,56 @@
+package phase
+
+import (
+	"time"
+
+	"cutover/gitops/estate"
+)
+
+// writeValues is step 3: the files that the generator gives stand on the branch.
+func writeValues(m *estate.Migration, e *Evidence, _ time.Time) Progress {
+	if len(e.Files) == 0 {
+		return Progress{}
+	}
+	counts := map[FileState]int{}
+	for _, f := range e.Files {
+		counts[f.Want]++
+	}
+	why := because(FilesPending, "%d generated files are missing, %d differ, %d are obsolete",
+		counts[FileMissing], counts[FileDiffers], counts[FileObsolete])
+	return Progress{
+		Total:   len(e.Files),
+		Waiting: why,
+		Actions: []Action{{
+			Verb:   CommitFiles,
+			Target: m.Branch,
+			Reason: why.Text,
+			Undo:   "revert the commit on " + m.Branch,
+		}},
+	}
+}
+
+// addPipelines is step 5: every service of the new stack has its pipelines in Gate.
+func addPipelines(_ *estate.Migration, e *Evidence, _ time.Time) Progress {
+	p := Progress{Total: len(e.Pipelines)}
+	for _, pipe := range e.Pipelines {
+		a := Action{Target: pipe.Application + "/" + pipe.Name, Key: pipe.ID, Reason: pipe.Reason}
+		switch pipe.State {
+		case PipelineMissing:
+			a.Verb, a.Undo = SavePipeline, "delete the pipeline"
+		case PipelineDiffers:
+			a.Verb, a.Undo = SavePipeline, "save the pipeline as the commit before has it"
+		case PipelineObsolete:
+			a.Verb, a.Undo = DeletePipeline, "save the pipeline as the commit before has it"
+		case PipelineIsForeign:
+			if p.Waiting.Code == "" {
+				p.Waiting = because(PipelineForeign, "pipeline %s: %s", a.Target, pipe.Reason)
+			}
+			continue
+		}
+		p.Actions = append(p.Actions, a)
+	}
+	if len(p.Actions) > 0 {
+		p.Waiting = because(PipelinesPending, "%d pipelines have to be saved or deleted", len(p.Actions))
+	}
+	return p
+}
