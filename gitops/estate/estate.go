@@ -12,12 +12,6 @@ type File struct {
 	Data []byte
 }
 
-// Revision is a commit and the branch that it was seen on.
-type Revision struct {
-	Branch string `json:"branch"`
-	Commit string `json:"commit"` // full hash, in hex
-}
-
 // Estate is everything a values repository says at one revision. Lists are sorted by name, except Charts.
 type Estate struct {
 	Clusters   []Cluster

@@ -1,0 +1,31 @@
+package estate
+
+import "time"
+
+// Heads are the branches of the values repository and the commits that they point at: full hashes, in hex.
+type Heads map[string]string
+
+// Commit is one commit of the values repository.
+type Commit struct {
+	Hash    string
+	Parents []string // first parent first
+	Message string   // with its trailers
+	Author  string
+	When    time.Time
+}
+
+// Change is a commit to be made and pushed.
+type Change struct {
+	Branch string
+	// Parent is the commit on which the change was decided. It is pushed only if the branch still points there.
+	Parent  string
+	Write   []File
+	Remove  []string // paths
+	Message string   // with its trailers
+}
+
+// Revision is a commit and the branch that it was seen on.
+type Revision struct {
+	Branch string `json:"branch"`
+	Commit string `json:"commit"` // full hash, in hex
+}
