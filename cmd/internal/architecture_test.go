@@ -10,6 +10,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -66,6 +67,7 @@ type pkg struct {
 }
 
 func TestArchitecture(t *testing.T) {
+	readDirectories(t, "../..")
 	for _, p := range list(t) {
 		for _, complaint := range complaints(p) {
 			t.Error(complaint)
@@ -165,6 +167,21 @@ func matchesAny(patterns []string, pkgPath string) bool {
 		root, deep := strings.CutSuffix(pattern, "/...")
 		return pkgPath == root || deep && strings.HasPrefix(pkgPath, root+"/")
 	})
+}
+
+// readDirectories opens every directory of the program. What go list reads is unknown to go test, so without this a
+// new package would be met with a result from the test cache.
+func readDirectories(t *testing.T, root string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.Name() == ".git" {
+			return filepath.SkipDir
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // list reads the program's packages, without their tests: a test may import what it likes.
