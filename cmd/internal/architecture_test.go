@@ -173,7 +173,7 @@ func matchesAny(patterns []string, pkgPath string) bool {
 // new package would be met with a result from the test cache.
 func readDirectories(t *testing.T, root string) {
 	t.Helper()
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
 		if entry != nil && entry.Name() == ".git" {
 			return filepath.SkipDir
 		}

@@ -1,0 +1,55 @@
+# The targets that people and CI use; `make` alone lists them.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PACKAGES ?= ./...
+FUZZTIME ?= 60s
+
+# One setting for every build, so that they share one build cache. The version is given by name, so that an
+# archive without .git builds, too.
+export CGO_ENABLED := 0
+BUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+LINT  := go tool -modfile=hack/tools/go.mod golangci-lint
+
+.PHONY: help build demo lab test lint fmt fuzz golden image check clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the programs of cmd/ into bin/
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./cmd/...
+
+demo: build ## Show the program at work on real servers; ARGS=--exit ends by itself
+	bin/cutover demo $(ARGS)
+
+lab: build ## Start the lab's servers and keep them until Ctrl-C
+	bin/cutover lab $(ARGS)
+
+test: build ## Run vet and all tests against one lab; PACKAGES=./gitops/... TESTFLAGS='-run Name'
+	go vet $(PACKAGES)
+	bin/cutover lab exec -- go test -timeout 30m $(TESTFLAGS) $(PACKAGES)
+
+lint: ## Run golangci-lint, built from hack/tools
+	$(LINT) run $(PACKAGES)
+
+fmt: ## Format the code
+	$(LINT) fmt
+
+fuzz: ## Run every fuzz target for FUZZTIME each
+	hack/fuzz.sh $(FUZZTIME)
+
+golden: ## Rewrite the golden files; read the difference before you commit it
+	go test $$(hack/golden-packages.sh) -update
+
+image: ## Build the container image with docker, podman or buildah
+	hack/image.sh $(VERSION)
+
+check: ## Run what CI runs
+	hack/check.sh
+
+clean: ## Remove what was built here; the caches outside the repository stay
+	rm -rf bin

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Everything that a change must pass, stage by stage, with the time that each took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+report=()
+stage() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n==> %s\n' "$name"
+  if ! "$@"; then
+    printf '\n%s failed after %d s\n' "$name" $((SECONDS - start)) >&2
+    exit 1
+  fi
+  report+=("$(printf '%5d s  %s' $((SECONDS - start)) "$name")")
+}
+
+formatted() {
+  local files
+  files=$(gofmt -l .)
+  if [[ -n $files ]]; then
+    printf 'not formatted, run make fmt:\n%s\n' "$files" >&2
+    return 1
+  fi
+}
+
+# state is what git sees of the working tree: a person may run this with changes that are not committed.
+state() {
+  git status --porcelain --untracked-files=all
+  git diff
+}
+
+generated() {
+  local before after
+  before=$(state)
+  go generate ./... || return 1
+  after=$(state)
+  if [[ $before != "$after" ]]; then
+    echo "generated files were out of date; commit what go generate ./... changed:" >&2
+    diff <(echo "$before") <(echo "$after") >&2 || true
+    return 1
+  fi
+}
+
+stage "formatted"                  formatted
+stage "go.mod is tidy"             go mod tidy -diff
+stage "generated files up to date" generated
+stage "build"                      make --no-print-directory build
+stage "lint"                       make --no-print-directory lint
+stage "test"                       make --no-print-directory test
+stage "demo"                       make --no-print-directory demo ARGS=--exit
+
+printf '\nall good\n'
+printf '%s\n' "${report[@]}"
