@@ -1,0 +1,47 @@
+// Package charts holds the program's own Helm charts, embedded: workload and routing, which between them serve
+// every service of an estate. Both take the same values; values.schema.json says which.
+package charts
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+
+	"cutover/gitops/estate"
+)
+
+// A pattern without "all:" would leave out _helpers.tpl and .helmignore.
+//
+//go:embed all:workload all:routing
+var embedded embed.FS
+
+// Names lists the charts, sorted.
+func Names() []string {
+	entries, err := embedded.ReadDir(".")
+	if err != nil {
+		panic(err) // the root of an embedded tree can always be read
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// Files returns the files of the named chart, by paths relative to its root, sorted; false if there is no such
+// chart. The caller may change what it gets.
+func Files(name string) ([]estate.File, bool) {
+	if name == "" || strings.ContainsAny(name, "./") {
+		return nil, false
+	}
+	var files []estate.File
+	err := fs.WalkDir(embedded, name, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := embedded.ReadFile(path)
+		files = append(files, estate.File{Path: strings.TrimPrefix(path, name+"/"), Data: data})
+		return err
+	})
+	return files, err == nil
+}
