@@ -63,12 +63,15 @@ func (r Ref) Compare(other Ref) int {
 }
 
 // Set is a group of objects that is applied and pruned as one: the objects of one service in one stack. It
-// becomes a Kubernetes ApplySet (KEP-3659) whose parent is a ConfigMap of this name.
+// becomes a Kubernetes ApplySet (KEP-3659); see Parent and ID.
 type Set struct {
 	Namespace, Name string
 }
 
 func (s Set) String() string { return s.Namespace + "/" + s.Name }
+
+// MarshalText writes the set as String does.
+func (s Set) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Live is what a cluster holds of a set: the objects that were asked for by name, and every other object that
 // carries the set's mark.

@@ -1,0 +1,202 @@
+package drift
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/releaseutil"
+
+	"cutover/reconciler/manifest"
+)
+
+// Plan is what to write so that a set is as git has it.
+type Plan struct {
+	Apply   []Difference `json:"apply,omitempty"`   // missing and changed objects, in git's order
+	Prune   []Difference `json:"prune,omitempty"`   // extra objects, dependents first
+	Refused []Refusal    `json:"refused,omitempty"` // in git's order
+	Same    int          `json:"same"`              // objects that are as git has them
+}
+
+// Empty tells whether there is nothing to write and nothing was refused.
+func (p Plan) Empty() bool { return len(p.Apply)+len(p.Prune)+len(p.Refused) == 0 }
+
+// Refusal is an object that is not written although it is not as git has it.
+type Refusal struct {
+	Ref    manifest.Ref `json:"object"`
+	Reason string       `json:"reason"`
+}
+
+// Errors of Decide. No part of the plan is to be carried out.
+var (
+	// ErrEmpty: git names no object for the set. That is more likely a fault than a wish.
+	ErrEmpty = errors.New("git names no objects")
+	// ErrPrune: more objects would be deleted than the policy allows.
+	ErrPrune = errors.New("too many objects would be deleted")
+)
+
+// applicationAnnotation is how Spinnaker marks what it deployed, with the service's name.
+const applicationAnnotation = "moniker.spinnaker.io/application"
+
+// Decide compares what git names for a set with what the cluster holds of it. An object that exists is changed
+// only if it is a member of the set, or of no set and deployed by Spinnaker for the service of the set's name.
+// Members that git does not name are pruned if the live list is complete; never the set's parent.
+func Decide(set manifest.Set, desired []manifest.Object, live manifest.Live, p Policy) (Plan, error) {
+	if len(desired) == 0 {
+		return Plan{}, fmt.Errorf("%s: %w", set, ErrEmpty)
+	}
+	lives := make(map[manifest.Ref]manifest.Object, len(live.Objects))
+	for _, o := range live.Objects {
+		lives[manifest.RefOf(o).Key()] = o
+	}
+	scaled := scaleTargets(desired)
+	named := make(map[manifest.Ref]bool, len(desired))
+	var plan Plan
+	for _, o := range desired {
+		ref := manifest.RefOf(o)
+		if named[ref.Key()] {
+			return Plan{}, fmt.Errorf("%s: git names %s twice", set, ref)
+		}
+		named[ref.Key()] = true
+		plan.add(set, prepared(o, set), lives[ref.Key()], p, scaled[ref.Key()])
+	}
+	var err error
+	if live.Complete {
+		plan.Prune, err = prune(set, named, live.Objects, p)
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	return plan, nil
+}
+
+// add decides about one object that git names. have is nil if the cluster does not have it.
+func (plan *Plan) add(set manifest.Set, want, have manifest.Object, p Policy, scaled bool) {
+	ref := manifest.RefOf(want)
+	exempt := p.exempt(ref)
+	if scaled {
+		exempt = append(exempt, replicas)
+	}
+	refuse := func(reason string) { plan.Refused = append(plan.Refused, Refusal{ref, reason}) }
+	switch {
+	case p.ignores(ref):
+		plan.Same++
+		return
+	case ref.Key() == set.Parent().Key():
+		refuse("this name is kept for the set's own ConfigMap: choose another")
+		return
+	case have == nil:
+		if scaled {
+			replicas.settle(want.Object, nil)
+		}
+		if _, err := canonical(want, true); err != nil {
+			refuse(err.Error())
+			return
+		}
+		plan.Apply = append(plan.Apply, missing(want))
+		return
+	}
+	if reason := untouchable(set, want, have); reason != "" {
+		refuse(reason)
+		return
+	}
+	c, err := compare(want, have, p.Manager, exempt)
+	if err != nil {
+		refuse(err.Error())
+		return
+	}
+	d, differs, err := c.difference()
+	if err != nil {
+		refuse(err.Error())
+		return
+	}
+	if !differs {
+		plan.Same++
+		return
+	}
+	d.Ref, d.Object = ref, c.payload(want, have, exempt)
+	plan.Apply = append(plan.Apply, d)
+}
+
+// untouchable says why a live object may not be changed, or "" if it may.
+func untouchable(set manifest.Set, want, have manifest.Object) string {
+	switch owner := have.GetLabels()[manifest.LabelPartOf]; {
+	case have.GetDeletionTimestamp() != nil:
+		return "it is being deleted: it is made again once it is gone"
+	case want.GetAPIVersion() != have.GetAPIVersion():
+		return fmt.Sprintf("it was read as %s, but git has %s: read it in git's version", have.GetAPIVersion(), want.GetAPIVersion())
+	case owner == set.ID():
+		return ""
+	case owner != "":
+		return "it belongs to another ApplySet, " + owner + ": remove it from git or from that set"
+	case have.GetAnnotations()[applicationAnnotation] == set.Name:
+		return ""
+	default:
+		return "it exists and is not ours: delete it, or label it " + manifest.LabelPartOf + "=" + set.ID() + " to hand it over"
+	}
+}
+
+// replicas is the field that belongs to an autoscaler, if there is one.
+var replicas = pointer{"spec", "replicas"}
+
+// scaleTargets lists what the desired autoscalers scale.
+func scaleTargets(desired []manifest.Object) map[manifest.Ref]bool {
+	targets := map[manifest.Ref]bool{}
+	for _, o := range desired {
+		ref := manifest.RefOf(o)
+		if ref.Group != "autoscaling" || ref.Kind != "HorizontalPodAutoscaler" {
+			continue
+		}
+		spec, _ := o.Object["spec"].(map[string]any)
+		target, _ := spec["scaleTargetRef"].(map[string]any)
+		version, _ := target["apiVersion"].(string)
+		kind, _ := target["kind"].(string)
+		name, _ := target["name"].(string)
+		group, _, grouped := strings.Cut(version, "/")
+		if !grouped {
+			group = ""
+		}
+		targets[manifest.Ref{Group: group, Kind: kind, Namespace: ref.Namespace, Name: name}] = true
+	}
+	return targets
+}
+
+// prune lists the set's members that git does not name.
+func prune(set manifest.Set, named map[manifest.Ref]bool, live []manifest.Object, p Policy) ([]Difference, error) {
+	var out []Difference
+	members := 0
+	for _, o := range live {
+		ref := manifest.RefOf(o)
+		if o.GetLabels()[manifest.LabelPartOf] != set.ID() || ref.Key() == set.Parent().Key() {
+			continue
+		}
+		members++
+		if !named[ref.Key()] && !p.ignores(ref) && o.GetDeletionTimestamp() == nil {
+			out = append(out, extra(o))
+		}
+	}
+	slices.SortFunc(out, func(a, b Difference) int {
+		if d := rank(b.Ref.Kind) - rank(a.Ref.Kind); d != 0 {
+			return d
+		}
+		return a.Ref.Compare(b.Ref)
+	})
+	if len(out)*100 > p.MaxPrune*members {
+		var names []string
+		for _, d := range out {
+			names = append(names, d.Ref.String())
+		}
+		return nil, fmt.Errorf("%s: %w: %d of %d, and at most %d%% are allowed: %s", set, ErrPrune, len(out), members, p.MaxPrune, strings.Join(names, ", "))
+	}
+	return out, nil
+}
+
+// rank is the place of a kind in the order in which objects are made (Helm's). Kinds that Helm does not know come
+// last.
+func rank(kind string) int {
+	if i := slices.Index(releaseutil.InstallOrder, kind); i >= 0 {
+		return i
+	}
+	return len(releaseutil.InstallOrder)
+}
