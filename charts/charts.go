@@ -5,6 +5,7 @@ package charts
 import (
 	"embed"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"cutover/gitops/estate"
@@ -43,5 +44,6 @@ func Files(name string) ([]estate.File, bool) {
 		files = append(files, estate.File{Path: strings.TrimPrefix(path, name+"/"), Data: data})
 		return err
 	})
+	slices.SortFunc(files, func(a, b estate.File) int { return strings.Compare(a.Path, b.Path) })
 	return files, err == nil
 }
