@@ -1,0 +1,140 @@
+package sample_test
+
+import (
+	"fmt"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"cutover/cmd/internal/lab/sample"
+	"cutover/generator"
+	"cutover/gitops/estate"
+	"cutover/reconciler/manifest"
+)
+
+// capabilities are those of the lab's clusters, as far as charts ask for them.
+var capabilities = manifest.Capabilities{KubeVersion: "v1.37.2"}
+
+func TestRender(t *testing.T) {
+	e := read(t)
+	rendered := 0
+	for _, s := range e.Services {
+		for _, st := range s.Stacks {
+			if len(render(t, e, s, st)) == 0 {
+				t.Errorf("%s %s: no objects", s.ServiceID, st.Name)
+			}
+			rendered++
+		}
+	}
+	if want := 2*78 + 74 + 9; rendered != want { // dev and qa of all, prod of 74, stage of 9
+		t.Errorf("rendered %d, want %d", rendered, want)
+	}
+}
+
+// TestFits holds what production asks for in either cluster to half of the lab's six nodes, and every node
+// selector to the labels that NodeLabels promises.
+func TestFits(t *testing.T) {
+	e := read(t)
+	expanded, _, err := generator.Expand(e, e.Migrations[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"prod", "prod2"} {
+		product := expanded.Products[0]
+		stack, ok := product.Stack(stackName(t, name))
+		if !ok {
+			t.Fatalf("no stack %s", name)
+		}
+		total := new(demand)
+		selectors := map[string]bool{}
+		for _, s := range expanded.InStack(product.Name, stack.Name) {
+			st, _ := s.Stack(stack.Name)
+			total.add(t, render(t, expanded, s, st), selectors)
+		}
+		t.Logf("%s: %s", name, total)
+		if total.pods > 300 || total.cpu.CmpInt64(6*64/2) > 0 || total.memory.Cmp(resource.MustParse("768Gi")) > 0 {
+			t.Errorf("%s asks for %s: too much for six nodes of 64 CPUs and 256Gi", name, total)
+		}
+		for _, labels := range sample.NodeLabels(stack.Cluster) {
+			delete(selectors, fmt.Sprint(labels))
+		}
+		for selector := range selectors {
+			t.Errorf("%s: NodeLabels has no %s", name, selector)
+		}
+	}
+}
+
+func render(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceStack) []manifest.Object {
+	t.Helper()
+	version := sample.Versions()[s.Namespace.String()+"/"+s.Name.String()]
+	if version.IsZero() {
+		version = estate.Must(estate.ParseVersion("1.0.0")) // a service without prod
+	}
+	in, err := manifest.NewInput(e, s, st, version, capabilities)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := manifest.Render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// demand is what Pods ask of a cluster's nodes. CronJobs are left out: they run for a moment.
+type demand struct {
+	pods        int64
+	cpu, memory resource.Quantity
+}
+
+func (d *demand) String() string {
+	return fmt.Sprintf("%d Pods, %s of CPU, %s of memory", d.pods, d.cpu.String(), d.memory.String())
+}
+
+// add adds a service's objects, and notes the node selector of its Pods.
+func (d *demand) add(t *testing.T, objects []manifest.Object, selectors map[string]bool) {
+	t.Helper()
+	workload, replicas := scale(objects)
+	if workload == nil {
+		return
+	}
+	d.pods += replicas
+	spec, _, _ := unstructured.NestedMap(workload.Object, "spec", "template", "spec")
+	if selector, found, _ := unstructured.NestedStringMap(spec, "nodeSelector"); found {
+		selectors[fmt.Sprint(selector)] = true
+	}
+	for _, field := range []string{"containers", "initContainers"} {
+		containers, _, _ := unstructured.NestedSlice(spec, field)
+		for _, c := range containers {
+			requests, _, _ := unstructured.NestedStringMap(c.(map[string]any), "resources", "requests")
+			for name, sum := range map[string]*resource.Quantity{"cpu": &d.cpu, "memory": &d.memory} {
+				if text, ok := requests[name]; ok {
+					quantity, err := resource.ParseQuantity(text)
+					if err != nil {
+						t.Fatalf("%s: %s: %v", manifest.RefOf(workload), name, err)
+					}
+					quantity.Mul(replicas)
+					sum.Add(quantity)
+				}
+			}
+		}
+	}
+}
+
+// scale returns the workload that keeps Pods running, and how many: the autoscaler's minimum if there is one.
+func scale(objects []manifest.Object) (workload manifest.Object, replicas int64) {
+	autoscaled := int64(0)
+	for _, o := range objects {
+		switch o.GetKind() {
+		case "Deployment", "StatefulSet":
+			workload = o
+			replicas, _, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")
+		case "DaemonSet":
+			workload, replicas = o, 6 // one on each of the lab's nodes
+		case "HorizontalPodAutoscaler":
+			autoscaled, _, _ = unstructured.NestedInt64(o.Object, "spec", "minReplicas")
+		}
+	}
+	return workload, max(replicas, autoscaled)
+}
