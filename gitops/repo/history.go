@@ -1,0 +1,101 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"cutover/gitops/estate"
+)
+
+// Changed returns the paths of files that differ between two commits in content, mode or presence, sorted. A renamed
+// file gives both its paths. Only directories that differ are read. It returns failure.ErrNotFound for a commit that
+// is not in the clone.
+func (r *Repository) Changed(from, to string) ([]string, error) {
+	var paths []string
+	err := r.store.read(func(objects storer.EncodedObjectStorer) error {
+		before, err := treeOf(objects, from)
+		if err != nil {
+			return err
+		}
+		after, err := treeOf(objects, to)
+		if err != nil {
+			return err
+		}
+		changes, err := object.DiffTree(before, after)
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			for _, path := range []string{c.From.Name, c.To.Name} {
+				if path != "" {
+					paths = append(paths, path)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare commits: %w", err)
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// FirstParents returns the first-parent line that ends at head, newest first: at most limit commits, down to but
+// without until, which may be empty. It returns failure.ErrNotFound if head is not in the clone.
+func (r *Repository) FirstParents(head, until string, limit int) ([]estate.Commit, error) {
+	var line []*object.Commit
+	err := r.store.read(func(objects storer.EncodedObjectStorer) error {
+		start, err := commit(objects, head)
+		if err != nil {
+			return err
+		}
+		line, err = firstParents(objects, start.Hash, plumbing.NewHash(until), limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	commits := make([]estate.Commit, 0, len(line))
+	for _, c := range line {
+		e := estate.Commit{Hash: c.Hash.String(), Message: c.Message, Author: c.Author.Name, When: c.Committer.When}
+		for _, parent := range c.ParentHashes {
+			e.Parents = append(e.Parents, parent.String())
+		}
+		commits = append(commits, e)
+	}
+	return commits, nil
+}
+
+func firstParents(objects storer.EncodedObjectStorer, head, until plumbing.Hash, limit int) ([]*object.Commit, error) {
+	var line []*object.Commit
+	for hash := head; hash != until && len(line) < limit; {
+		c, err := object.GetCommit(objects, hash)
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, c)
+		if len(c.ParentHashes) == 0 {
+			break
+		}
+		hash = c.ParentHashes[0]
+	}
+	return line, nil
+}
+
+func treeOf(objects storer.EncodedObjectStorer, hash string) (*object.Tree, error) {
+	c, err := commit(objects, hash)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := c.Tree()
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return nil, fmt.Errorf("the tree of commit %s: %w", hash, err)
+	}
+	return tree, err
+}
