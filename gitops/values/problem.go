@@ -1,0 +1,49 @@
+package values
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Problem is one mistake in one file.
+type Problem struct {
+	File    string `json:"file"` // path in the repository
+	Line    int    `json:"line"` // counted from 1; 1 where the whole file is meant
+	Message string `json:"message"`
+}
+
+// String returns the problem as "file:line: message", the form that editors and terminals follow.
+func (p Problem) String() string {
+	return p.File + ":" + strconv.Itoa(p.Line) + ": " + p.Message
+}
+
+// Problems are all mistakes of a revision, sorted by file, line and message.
+type Problems []Problem
+
+// Err returns nil if there are no problems, else one error that lists them all, one in each line.
+func (ps Problems) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+func (ps *Problems) add(file string, line int, format string, args ...any) {
+	*ps = append(*ps, Problem{file, line, fmt.Sprintf(format, args...)})
+}
+
+// sorted puts the problems into their order and drops repetitions.
+func (ps Problems) sorted() Problems {
+	slices.SortFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.Compact(ps)
+}
