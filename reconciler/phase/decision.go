@@ -46,7 +46,7 @@ const (
 	NamespacesPending Code = "namespaces-pending"
 	VersionUnknown    Code = "version-unknown"
 	VersionsPending   Code = "versions-pending"
-	RenderFailed      Code = "render-failed"
+	ServiceBlocked    Code = "service-blocked"
 	Deploying         Code = "deploying"
 	DeployFailed      Code = "deploy-failed"
 	Complete          Code = "complete"

@@ -77,7 +77,7 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		p       Progress
 		running int
 		pending []Action
-		blocked Reason
+		halted  Reason
 	)
 	for _, s := range e.Services {
 		if s.Class != class {
@@ -93,10 +93,10 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		case due:
 			pending = append(pending, deployment(s, reason))
 		case stuck:
-			blocked = because(DeployFailed, "%s: %s", s.ID, reason)
+			halted = because(DeployFailed, "%s: %s", s.ID, reason)
 			p.Until = earliest(p.Until, until)
-		case unrendered:
-			blocked = because(RenderFailed, "%s", reason)
+		case blocked:
+			halted = because(ServiceBlocked, "%s", reason)
 		}
 	}
 	free := max(m.Parallel-running, 0)
@@ -104,10 +104,10 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 	switch waiting := p.Total - p.Done; {
 	case waiting == 0:
 		p.Waiting = Reason{}
-	case blocked.Code != "" && running+len(p.Actions) == 0:
-		p.Waiting = blocked
-	case blocked.Code != "":
-		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet; %s", waiting, p.Total, class, blocked.Text)
+	case halted.Code != "" && running+len(p.Actions) == 0:
+		p.Waiting = halted
+	case halted.Code != "":
+		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet; %s", waiting, p.Total, class, halted.Text)
 	case waiting > 1:
 		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet", waiting, p.Total, class)
 	}
@@ -117,17 +117,17 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 type state int
 
 const (
-	ready      state = iota
-	busy             // deploying, or not healthy yet
-	due              // to be deployed now
-	stuck            // failed; tried again later, or never
-	unrendered       // git names no valid objects
+	ready   state = iota
+	busy          // deploying, or not healthy yet
+	due           // to be deployed now
+	stuck         // failed; tried again later, or never
+	blocked       // a person has to change git
 )
 
 // judge says where one service stands, why, and when a stuck one is tried again (zero: never).
 func judge(s ServiceEvidence, now time.Time) (state, string, time.Time) {
-	if s.RenderError != "" {
-		return unrendered, s.RenderError, time.Time{}
+	if s.Blocked != "" {
+		return blocked, s.Blocked, time.Time{}
 	}
 	if len(s.Deployments) == 0 {
 		return due, "git names it, and it was never deployed", time.Time{}

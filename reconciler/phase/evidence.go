@@ -11,7 +11,7 @@ import (
 type Evidence struct {
 	Marker     MarkerEvidence
 	Files      []FileEvidence         // generated files that the branch should have otherwise
-	Pipelines  []PipelineEvidence     // pipelines of the new stack that Gate should have otherwise
+	Pipelines  []PipelineEvidence     // every pipeline of the new stack, and those that are one no longer
 	Namespaces []estate.NamespaceName // namespaces that the new cluster lacks
 	Services   []ServiceEvidence      // every service of the new stack
 }
@@ -43,17 +43,18 @@ const (
 	FileObsolete FileState = "obsolete"
 )
 
-// PipelineEvidence is a pipeline of the new stack that Gate lacks, has otherwise, or has too many.
+// PipelineEvidence is a pipeline of the new stack, and how Gate has it.
 type PipelineEvidence struct {
 	ID, Application, Name string
 	State                 PipelineState
 	Reason                string
 }
 
-// PipelineState says what is wrong with a pipeline.
+// PipelineState says how a pipeline in Gate compares with the generated one.
 type PipelineState string
 
 const (
+	PipelineSame     PipelineState = "same"
 	PipelineMissing  PipelineState = "missing"
 	PipelineDiffers  PipelineState = "differs"
 	PipelineObsolete PipelineState = "obsolete"
@@ -70,10 +71,11 @@ type ServiceEvidence struct {
 	Unknown string
 	// Pinned is the version in versions.yaml; zero if none is pinned.
 	Pinned estate.Version
-	// Wanted identifies the objects that git names at the pinned version; "" if they could not be rendered,
-	// and then RenderError says why.
-	Wanted      string
-	RenderError string
+	// Wanted identifies the objects that git names at the pinned version; "" if there are none.
+	Wanted string
+	// Blocked says why the service cannot be deployed as git names it: its objects cannot be rendered, the
+	// cluster does not serve them, or applying them is refused.
+	Blocked string
 	// Deployments are the newest deployments that we started, newest first.
 	Deployments []Deployment
 	// Ready says that the new cluster runs the service and that every object is healthy; Status says what

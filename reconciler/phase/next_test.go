@@ -141,8 +141,8 @@ func TestNext(t *testing.T) {
 			deployed(pipeline.Terminal, "d1", 4, time.Hour), deployed(pipeline.Terminal, "d1", 5, time.Hour))), "hold step 6: deploy-failed"},
 		{"a fix is deployed at once", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d0", 1, 0))),
 			"do step 6: \n  deploy orbit/core/a [cutover.a.d1.2]"},
-		{"what cannot be rendered holds", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Wanted, s.RenderError = "", "values.yaml:3" })),
-			"hold step 6: render-failed"},
+		{"what cannot be rendered holds", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
+			"hold step 6: service-blocked"},
 		{"an unknown status is never an end", estate.Deploy, services(service("a", estate.Stateless, deployed("NEW_WORD", "d1", 1, 0))), "hold step 6: deploying"},
 	}
 	for _, tt := range tests {

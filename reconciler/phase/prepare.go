@@ -35,6 +35,9 @@ func addPipelines(_ *estate.Migration, e *Evidence, _ time.Time) Progress {
 	for _, pipe := range e.Pipelines {
 		a := Action{Target: pipe.Application + "/" + pipe.Name, Key: pipe.ID, Reason: pipe.Reason}
 		switch pipe.State {
+		case PipelineSame:
+			p.Done++
+			continue
 		case PipelineMissing:
 			a.Verb, a.Undo = SavePipeline, "delete the pipeline"
 		case PipelineDiffers:

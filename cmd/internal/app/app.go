@@ -1,0 +1,278 @@
+// Package app assembles the daemon: it is the only place where the core and the adapters meet.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/robfig/cron/v3"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"cutover/cmd/internal/web"
+	"cutover/generator"
+	"cutover/gitops/estate"
+	"cutover/gitops/githost"
+	"cutover/gitops/repo"
+	"cutover/reconciler"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/manifest"
+	"cutover/reconciler/remote/gate"
+	"cutover/reconciler/remote/kube"
+)
+
+// fieldManager is the name under which the program owns fields of objects.
+const fieldManager = "cutover"
+
+// App is the assembled program. Close it.
+type App struct {
+	config     Config
+	log        *slog.Logger
+	repository *repo.Repository
+	clusters   []*kube.Cluster
+	reconciler *reconciler.Reconciler
+	metrics    *prometheus.Registry
+	scratch    string // removed by Close
+	// unreachable is why the values repository could not be fetched last, or nil.
+	unreachable atomic.Pointer[error]
+}
+
+// New connects to nothing yet but the values repository, whose clone it opens or makes.
+func New(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
+	return assemble(ctx, c, log, filepath.Join(c.State, "values"))
+}
+
+// NewOnce is New for a command that looks once: it works beside a running daemon, on a clone of its own.
+func NewOnce(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
+	dir, err := os.MkdirTemp("", "cutover-")
+	if err != nil {
+		return nil, err
+	}
+	a, err := assemble(ctx, c, log, filepath.Join(dir, "values"))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	a.scratch = dir
+	return a, nil
+}
+
+func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ *App, err error) {
+	a := &App{config: c, log: log, metrics: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.repository, err = openRepository(ctx, c.Repository, clone); err != nil {
+		return nil, err
+	}
+	clusters := map[estate.ClusterName]reconciler.Cluster{}
+	for name, at := range c.Clusters {
+		cluster, err := openCluster(at, log.With("cluster", name))
+		if err != nil {
+			return nil, fmt.Errorf("cluster %s: %w", name, err)
+		}
+		a.clusters = append(a.clusters, cluster)
+		clusters[estate.Must(estate.ParseClusterName(name))] = cluster // Config.validate has parsed it
+	}
+	spinnaker, err := gate.New(gate.Config{Endpoint: c.Spinnaker.Gate, SpinConfig: c.Spinnaker.SpinConfig, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	a.reconciler, err = reconciler.New(reconciler.Config{
+		Source:       source{a.repository},
+		Commits:      a.repository,
+		Applications: spinnaker,
+		Pipelines:    spinnaker,
+		Executions:   spinnaker,
+		Clusters:     clusters,
+		Generator:    generator.Options{Estate: c.Repository.URL, Repository: c.Repository.URL, Base: c.Repository.Base},
+		Email:        c.Spinnaker.Email,
+		Pushed:       c.Markers.AllowPush,
+		Repair:       c.Drift.Repair,
+		Drift:        drift.Policy{Manager: fieldManager, MaxPrune: *c.Drift.MaxPrune},
+		Now:          time.Now,
+		Log:          log,
+		Metrics:      a.metrics,
+	})
+	return a, err
+}
+
+func openRepository(ctx context.Context, c Repository, dir string) (*repo.Repository, error) {
+	var known []byte
+	if c.KnownHosts != "" {
+		var err error
+		if known, err = os.ReadFile(c.KnownHosts); err != nil {
+			return nil, fmt.Errorf("repository.knownHosts: %w", err)
+		}
+	}
+	return repo.Open(ctx, repo.Config{
+		URL: c.URL, Dir: dir,
+		Auth:   repo.Auth{Username: c.Username, Token: string(c.Token.Reveal()), PrivateKey: c.SSHKey.Reveal(), KnownHosts: known},
+		Author: repo.Identity(c.Author),
+	})
+}
+
+func openCluster(c Cluster, log *slog.Logger) (*kube.Cluster, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = c.Kubeconfig
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: c.Context}).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	return kube.New(kube.Config{REST: config, Manager: fieldManager, Log: log})
+}
+
+// source gives the reconciler the heads alone.
+type source struct{ *repo.Repository }
+
+func (s source) Fetch(ctx context.Context) (estate.Heads, error) {
+	u, err := s.Repository.Fetch(ctx)
+	return u.Heads, err
+}
+
+// Close lets go of everything, in reverse order.
+func (a *App) Close() error {
+	var errs []error
+	for _, c := range a.clusters {
+		c.Close()
+	}
+	if a.repository != nil {
+		errs = append(errs, a.repository.Close())
+	}
+	if a.scratch != "" {
+		errs = append(errs, os.RemoveAll(a.scratch))
+	}
+	return errors.Join(errs...)
+}
+
+// Look is how every migration stands and what a pass would do first. It writes nothing.
+func (a *App) Look(ctx context.Context) ([]reconciler.Report, error) {
+	u, err := a.repository.Fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.reconciler.Plan(ctx, u.Heads)
+}
+
+// Run works until ctx ends: it watches the values repository and the clusters, and passes.
+func (a *App) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return err
+	}
+	webhook, wake, err := a.webhook()
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	a.log.InfoContext(ctx, "listening", "address", listener.Addr().String())
+	group, ctx := errgroup.WithContext(ctx)
+	git, objects, schedule := make(chan struct{}), make(chan manifest.Set), make(chan struct{}, 1)
+	group.Go(func() error { return web.Serve(ctx, listener, a.handler(webhook)) })
+	group.Go(func() error { a.watchGit(ctx, wake, git); return nil })
+	for _, c := range a.clusters {
+		group.Go(func() error { forward(ctx, c.Changes(), objects); return nil })
+	}
+	group.Go(func() error { return a.schedule(ctx, schedule) })
+	group.Go(func() error {
+		return a.reconciler.Run(ctx, reconciler.Wakes{Git: git, Objects: objects, Schedule: schedule})
+	})
+	return group.Wait()
+}
+
+func (a *App) handler(webhook http.Handler) http.Handler {
+	return web.Handler(web.Config{
+		Reports: a.reconciler.Reports,
+		Ready: func() error {
+			if err := a.unreachable.Load(); err != nil {
+				return *err
+			}
+			return nil
+		},
+		Metrics: a.metrics,
+		Webhook: webhook,
+		Log:     a.log,
+	})
+}
+
+// webhook returns the receiver of pushes, nil if none is configured, and the channel that it wakes.
+func (a *App) webhook() (http.Handler, <-chan struct{}, error) {
+	wake := make(chan struct{}, 1)
+	if a.config.Webhook == nil {
+		return nil, wake, nil
+	}
+	receiver, err := githost.NewReceiver(githost.Config{Kind: a.config.Webhook.Kind, Secret: a.config.Webhook.Secret.Reveal()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return receiver.Handler(func(githost.Event) { signal(wake) }), wake, nil
+}
+
+// signal wakes the reader of c; one wake that waits is enough.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// watchGit tells when branches moved. The reconciler fetches them itself.
+func (a *App) watchGit(ctx context.Context, wake <-chan struct{}, git chan<- struct{}) {
+	for update, err := range a.repository.Watch(ctx, time.Duration(a.config.Repository.Poll), wake) {
+		if err != nil {
+			a.unreachable.Store(&err)
+			a.log.ErrorContext(ctx, "values repository not fetched", "error", err)
+			continue
+		}
+		a.unreachable.Store(nil)
+		if update.Recovered != "" {
+			a.log.WarnContext(ctx, "clone of the values repository made anew", "reason", update.Recovered)
+		}
+		for _, move := range update.Moved {
+			a.log.InfoContext(ctx, "branch moved", "branch", move.Branch, "from", move.From, "to", move.To, "kind", move.Kind.String())
+		}
+		select {
+		case git <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func forward[T any](ctx context.Context, from <-chan T, to chan<- T) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case v := <-from:
+			select {
+			case to <- v:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// schedule asks for a full pass at the times of the configuration.
+func (a *App) schedule(ctx context.Context, full chan<- struct{}) error {
+	c := cron.New()
+	if _, err := c.AddFunc(a.config.Drift.Schedule, func() { signal(full) }); err != nil {
+		return err
+	}
+	c.Start()
+	<-ctx.Done()
+	<-c.Stop().Done()
+	return nil
+}

@@ -1,0 +1,182 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.yaml.in/yaml/v3"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/githost"
+)
+
+// Config is the daemon's own configuration: what the values repository only names (clusters, hosts, credentials)
+// has its address and its secret here. docs/configuration.md shows it by example.
+type Config struct {
+	// Listen is the address of the status API, the metrics and the webhook, such as 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// State is the directory for the clone of the values repository. Only one daemon may use it.
+	State      string     `yaml:"state"`
+	Repository Repository `yaml:"repository"`
+	// Webhook lets the git host say that something was pushed; without it the repository is polled only.
+	Webhook *Webhook `yaml:"webhook"`
+	// Clusters gives each cluster of cutover.yaml its kubeconfig.
+	Clusters  map[string]Cluster `yaml:"clusters"`
+	Spinnaker Spinnaker          `yaml:"spinnaker"`
+	Markers   Markers            `yaml:"markers"`
+	Drift     Drift              `yaml:"drift"`
+	Log       Log                `yaml:"log"`
+}
+
+// Repository is the central values repository.
+type Repository struct {
+	URL  string `yaml:"url"`  // http, https or ssh
+	Base string `yaml:"base"` // the branch that is the truth for the old cluster; default main
+	// Username and Token log in over HTTP; SSHKey and KnownHosts over SSH.
+	Username   string   `yaml:"username"`
+	Token      Secret   `yaml:"token"`
+	SSHKey     Secret   `yaml:"sshKey"`
+	KnownHosts string   `yaml:"knownHosts"` // a file of known_hosts lines
+	Poll       Duration `yaml:"poll"`       // how often to look for commits; default 30s
+	// Author signs the daemon's own commits.
+	Author Author `yaml:"author"`
+}
+
+// Author is the name and the address on a commit.
+type Author struct {
+	Name  string `yaml:"name"`
+	Email string `yaml:"email"`
+}
+
+// Webhook is the git host's notification of pushes.
+type Webhook struct {
+	Kind   githost.Kind `yaml:"kind"` // github, gitlab or gitea
+	Secret Secret       `yaml:"secret"`
+}
+
+// Cluster is how to reach a Kubernetes cluster.
+type Cluster struct {
+	Kubeconfig string `yaml:"kubeconfig"` // a file; empty uses the Pod's own service account
+	Context    string `yaml:"context"`    // empty uses the file's current context
+}
+
+// Spinnaker is how to reach Gate.
+type Spinnaker struct {
+	Gate string `yaml:"gate"` // URL
+	// SpinConfig is a configuration file of Spinnaker's own spin command, for its ways to authenticate.
+	SpinConfig string `yaml:"spinConfig"`
+	Email      string `yaml:"email"` // owner of the applications that the daemon creates
+}
+
+// Markers says which phase markers count.
+type Markers struct {
+	// AllowPush lets a marker count that was pushed to the branch without a pull request.
+	AllowPush bool `yaml:"allowPush"`
+}
+
+// Drift says what happens to what differs from git in the new cluster.
+type Drift struct {
+	// Schedule is when everything is asked for anew, in cron's five fields or as @every 10m; default @every 10m.
+	Schedule string `yaml:"schedule"`
+	// Repair puts drift right; otherwise it is reported only.
+	Repair bool `yaml:"repair"`
+	// MaxPrune is the share of a service's objects that may be deleted at once, in percent, 0 to 100; default 30.
+	MaxPrune *int `yaml:"maxPrune"`
+}
+
+// Log is how the daemon logs.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error; default info
+	Format string `yaml:"format"` // text or json; default json
+}
+
+// Load reads a configuration file. Its error names the file, and the lines of everything that is wrong.
+func Load(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	var c Config
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	c.defaults()
+	if err := c.validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *Config) defaults() {
+	set := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	set(&c.Listen, "127.0.0.1:8080")
+	set(&c.State, "/var/lib/cutover")
+	set(&c.Repository.Base, "main")
+	set(&c.Repository.Author.Name, "cutover")
+	set(&c.Repository.Author.Email, "cutover@localhost")
+	set(&c.Spinnaker.Email, c.Repository.Author.Email)
+	set(&c.Drift.Schedule, "@every 10m")
+	set(&c.Log.Level, "info")
+	set(&c.Log.Format, "json")
+	if c.Repository.Poll == 0 {
+		c.Repository.Poll = Duration(30 * time.Second)
+	}
+	if c.Drift.MaxPrune == nil {
+		share := 30
+		c.Drift.MaxPrune = &share
+	}
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	bad := func(is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(c.Repository.URL == "", "repository.url: is required")
+	_, err := url.Parse(c.Repository.URL)
+	bad(err != nil, "repository.url: is not a URL")
+	bad(c.Repository.Poll < Duration(time.Second), "repository.poll: %s is less than a second", time.Duration(c.Repository.Poll))
+	bad(len(c.Clusters) == 0, "clusters: is required: name at least the two clusters of the migration")
+	for name := range c.Clusters {
+		_, err := estate.ParseClusterName(name)
+		bad(err != nil, "clusters: %v", err)
+	}
+	gate, err := url.Parse(c.Spinnaker.Gate)
+	bad(c.Spinnaker.Gate == "", "spinnaker.gate: is required")
+	bad(err != nil || c.Spinnaker.Gate != "" && gate.Scheme != "http" && gate.Scheme != "https", "spinnaker.gate: %q is not an http or https URL", c.Spinnaker.Gate)
+	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret: is required, so that nobody else can wake the daemon")
+	_, err = cron.ParseStandard(c.Drift.Schedule)
+	bad(err != nil, "drift.schedule: %v", err)
+	bad(*c.Drift.MaxPrune < 0 || *c.Drift.MaxPrune > 100, "drift.maxPrune: %d is not a percentage", *c.Drift.MaxPrune)
+	bad(!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level: %q is none of debug, info, warn, error", c.Log.Level)
+	bad(!slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format: %q is none of text, json", c.Log.Format)
+	return errors.Join(errs...)
+}
+
+// Duration is a time span as people write it: 30s, 10m.
+type Duration time.Duration
+
+// UnmarshalYAML reads the span, or says at which line it is none.
+func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
+	span, err := time.ParseDuration(node.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %q is not a duration such as 30s", node.Line, node.Value)
+	}
+	*d = Duration(span)
+	return nil
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"cutover/cmd/internal/app"
+)
+
+func configFlag(cmd *cobra.Command) *string {
+	path := cmd.Flags().StringP("config", "c", "/etc/cutover/config.yaml", "configuration `file`")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	return path
+}
+
+func daemonCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "daemon",
+		Short: "Watch the values repository and bring the world to what it says",
+		Long: `Runs until it is stopped: watches the values repository, generates the new stack, saves its
+pipelines, deploys its services and keeps the new cluster as git has it. /healthz, /readyz, /metrics
+and /api/v1/migrations say how it stands. It may be killed at any moment: the next start looks at the
+world and goes on.`,
+		Example: `  cutover daemon --config config.yaml`,
+		Args:    argsOrBadInput(cobra.NoArgs),
+	}
+	path := configFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		config, err := app.Load(*path)
+		if err != nil {
+			return badInput(err)
+		}
+		a, err := app.New(cmd.Context(), config, newLogger(cmd.ErrOrStderr(), config.Log))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.Close()) }()
+		return a.Run(cmd.Context())
+	}
+	return cmd
+}
+
+func newLogger(w io.Writer, c app.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.Level)) // Load has checked it
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// look reads the configuration, connects, and calls f with the assembled program.
+func look(ctx context.Context, path string, f func(*app.App) error) (err error) {
+	config, err := app.Load(path)
+	if err != nil {
+		return badInput(err)
+	}
+	a, err := app.NewOnce(ctx, config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return f(a)
+}

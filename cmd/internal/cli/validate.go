@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cutover/gitops/values"
+)
+
+func validateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate DIR",
+		Short: "Check a values repository",
+		Long: `Reads a values repository and prints everything that is wrong with it, one line each:
+file:line: message. Exits with 2 if there is anything.
+
+With --schema it prints the JSON Schema of one kind of file instead, for editors.`,
+		Example: `  cutover validate .
+  cutover validate --schema service > service.schema.json`,
+		Args: argsOrBadInput(cobra.MaximumNArgs(1)),
+	}
+	out := outputFlag(cmd)
+	schema := cmd.Flags().String("schema", "", "print the JSON Schema of `NAME`: "+strings.Join(values.SchemaNames(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("schema", cobra.FixedCompletions(values.SchemaNames(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *schema != "" {
+			text, err := values.Schema(*schema)
+			if err != nil {
+				return badInput(err)
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		}
+		if len(args) == 0 {
+			return badInput(fmt.Errorf("name the directory of the values repository\nUsage: %s", cmd.UseLine()))
+		}
+		e, problems := values.Read(os.DirFS(args[0]))
+		if *out == asJSON {
+			if problems == nil {
+				problems = values.Problems{}
+			}
+			if err := printJSON(cmd.OutOrStdout(), problems); err != nil {
+				return err
+			}
+		} else {
+			for _, p := range problems {
+				fmt.Fprintln(cmd.OutOrStdout(), p)
+			}
+		}
+		if len(problems) > 0 {
+			return badInput(fmt.Errorf("%s has %d problems", args[0], len(problems)))
+		}
+		if *out == asText {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d products, %d services, %d migrations\n", args[0], len(e.Products), len(e.Services), len(e.Migrations))
+		}
+		return nil
+	}
+	return cmd
+}

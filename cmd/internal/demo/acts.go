@@ -1,0 +1,183 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"cutover/cmd/internal/lab/scenario"
+	"cutover/cmd/internal/term"
+	"cutover/gitops/estate"
+)
+
+func (d *Demo) prepare(ctx context.Context) error {
+	var err error
+	if d.daemon, err = d.scenario.Start(ctx, d.Binary, d.log); err != nil {
+		return err
+	}
+	if err := d.scenario.Hook(ctx, d.daemon); err != nil {
+		return err
+	}
+	d.say("   the daemon runs: %s/api/v1/migrations, its configuration is %s\n", d.daemon.URL, d.daemon.Config)
+	pushed := time.Now()
+	commit, err := d.scenario.Mark(ctx, d.migration, estate.Prepare)
+	if err != nil {
+		return err
+	}
+	d.say("   pushed to %s: %.10s \"Begin phase prepare\"\n", d.migration.Branch, commit)
+	bar := term.NewBar(d.Out, "preparing", 0)
+	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
+		for _, step := range r.Steps {
+			if step.Number == 5 && step.Total > 0 {
+				bar.Set(step.Done, step.Total, "pipelines")
+			}
+		}
+		return r.Decision.Kind == "advance"
+	})
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	d.say("   seen %s after the push\n", r.Pass.Started.Sub(pushed).Round(time.Millisecond))
+	d.say("   services read, prod2 stacks and values files generated and committed: %.10s\n", r.Commit)
+	for _, path := range []string{d.migration.StacksPath()} {
+		data, err := d.scenario.Read(ctx, d.migration.Branch, path)
+		if err != nil {
+			return err
+		}
+		d.say("%s", excerpt(path, data, 8))
+	}
+	d.say("   %d pipelines created in Gate in %.1fs; decision: %s (%s)\n", r.Pass.PipelinesSaved, r.Pass.Seconds, r.Decision.Kind, r.Decision.Reason.Text)
+	return nil
+}
+
+func (d *Demo) deploy(ctx context.Context) error {
+	if _, err := d.scenario.Mark(ctx, d.migration, estate.Deploy); err != nil {
+		return err
+	}
+	bar := term.NewBar(d.Out, "services ready in the new cluster", 0)
+	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
+		for _, step := range r.Steps {
+			if step.Number == 6 {
+				bar.Set(step.Done, step.Total, step.Waiting)
+			}
+		}
+		return deployed(r)
+	})
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	d.say("%s", d.table(r))
+	return nil
+}
+
+// deployed tells whether phase deploy is complete.
+func deployed(r scenario.Report) bool {
+	return r.Marker.Phase == estate.Deploy.String() && r.Decision.Kind == "advance"
+}
+
+func (d *Demo) table(r scenario.Report) string {
+	services := slices.Clone(r.Services)
+	slices.SortStableFunc(services, func(a, b scenario.Service) int { return order(a.Class) - order(b.Class) })
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "   CLASS\tSERVICE\tVERSION\tREADY\tEXECUTION")
+	exclusive := 0
+	for _, s := range services {
+		if s.Class == estate.Exclusive.String() {
+			exclusive++
+			continue
+		}
+		ready := "no"
+		if s.Ready {
+			ready = "yes"
+		}
+		fmt.Fprintf(table, "   %s\t%s/%s\t%s\t%s\t%s\n", s.Class, s.Service.Namespace, s.Service.Name, s.Version, ready, s.Execution)
+	}
+	_ = table.Flush() // into memory
+	fmt.Fprintf(&b, "   %d of %d services deployed; %d exclusive ones are not: they never run in both clusters\n",
+		len(services)-exclusive, len(services), exclusive)
+	return b.String()
+}
+
+func order(class string) int {
+	return slices.Index([]string{"stateless", "singleton", "stateful-client", "exclusive"}, class)
+}
+
+// edited is the service whose values somebody changes.
+const edited = "profile"
+
+func (d *Demo) commit(ctx context.Context) error {
+	svc, ok := d.estate.Service(d.migration.Product, estate.Must(estate.ParseServiceName(edited)))
+	if !ok {
+		return fmt.Errorf("the sample has no service %s", edited)
+	}
+	path := svc.Path + "/values.yaml"
+	data, err := d.scenario.Read(ctx, d.migration.Branch, path)
+	if err != nil {
+		return err
+	}
+	pushed := time.Now()
+	commit, err := d.scenario.Push(ctx, d.migration.Branch, "Name the owner in "+edited+"'s Pods",
+		estate.File{Path: path, Data: append(data, "podAnnotations:\n  orbit.example.com/on-call: \"#team-web\"\n"...)})
+	if err != nil {
+		return err
+	}
+	d.say("   pushed %.10s, which changes %s\n", commit, path)
+	seen, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool { return r.Commit == commit })
+	if err != nil {
+		return err
+	}
+	d.say("   seen %s after the push; services rendered for it: %d\n", seen.Pass.Started.Sub(pushed).Round(time.Millisecond), seen.Pass.Renders)
+	if _, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
+		return r.Commit == commit && deployed(r)
+	}); err != nil {
+		return err
+	}
+	d.say("   the new cluster runs it %s after the push\n", time.Since(pushed).Round(100*time.Millisecond))
+	return nil
+}
+
+func (d *Demo) secondPass(ctx context.Context) error {
+	if err := d.daemon.Stop(); err != nil {
+		return err
+	}
+	var err error
+	if d.daemon, err = d.scenario.Start(ctx, d.Binary, d.log); err != nil {
+		return err
+	}
+	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
+		return r.Pass.Full && r.Pass.Number > 0 && deployed(r)
+	})
+	if err != nil {
+		return err
+	}
+	d.say("   daemon restarted; its first pass over everything took %.1fs:\n", r.Pass.Seconds)
+	d.say("   %d pipelines saved, %d deployments, %d objects written\n", r.Pass.PipelinesSaved, r.Pass.Deployments, r.Pass.ObjectsWritten)
+	if r.Pass.PipelinesSaved+r.Pass.Deployments+r.Pass.ObjectsWritten > 0 {
+		return fmt.Errorf("the second pass changed something")
+	}
+	return nil
+}
+
+// excerpt is the beginning of a file.
+func excerpt(path string, data []byte, lines int) string {
+	all := strings.SplitAfter(string(data), "\n")
+	shown := strings.Join(all[:min(lines, len(all))], "")
+	if len(all) > lines {
+		shown += fmt.Sprintf("... %d more lines\n", len(all)-lines-1)
+	}
+	return indent(path + ":\n" + indent(shown))
+}
+
+func indent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("   " + line)
+	}
+	return b.String()
+}

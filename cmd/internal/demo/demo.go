@@ -1,0 +1,160 @@
+// Package demo shows a person what the program does, on the lab's real servers: a commit in the values repository
+// becomes pipelines and a running new stack, and drift is found and put right.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cutover/cmd/internal/lab"
+	"cutover/cmd/internal/lab/sample"
+	"cutover/cmd/internal/lab/scenario"
+	"cutover/cmd/internal/term"
+	"cutover/gitops/estate"
+)
+
+// Config says how the demo is run.
+type Config struct {
+	Lab *lab.Lab
+	// Binary is the cutover program, which is started as the daemon.
+	Binary string
+	Out    io.Writer
+}
+
+// Demo is a demo under way.
+type Demo struct {
+	Config
+	dir       string
+	log       *os.File
+	estate    *estate.Estate
+	migration estate.Migration
+	scenario  *scenario.Scenario
+	daemon    *scenario.Daemon
+	bar       *term.Bar
+}
+
+// act is one of the things that the demo shows.
+type act struct {
+	title string
+	run   func(*Demo, context.Context) error
+}
+
+var acts = []act{
+	{"The lab: real servers on this machine", (*Demo).showLab},
+	{"The sample estate, in a values repository on a real git server", (*Demo).loadEstate},
+	{"Marker prepare: values, stacks and pipelines of the new stack", (*Demo).prepare},
+	{"Marker deploy: stateless, then singleton, then stateful-client, each through its own pipeline", (*Demo).deploy},
+	{"A commit to one service's values", (*Demo).commit},
+	{"Drift: somebody edits one object and deletes another in the new cluster", (*Demo).drift},
+	{"A second pass over everything changes nothing", (*Demo).secondPass},
+}
+
+// Run shows everything once. What it started is still running when it returns without an error: Close stops it.
+func Run(ctx context.Context, c Config) (_ *Demo, err error) {
+	d := &Demo{Config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	if d.dir, err = os.MkdirTemp(c.Lab.Description().Dir, "demo-"); err != nil {
+		return nil, err
+	}
+	if d.log, err = os.Create(filepath.Join(d.dir, "daemon.log")); err != nil {
+		return nil, err
+	}
+	for i, a := range acts {
+		d.say("\n%d. %s\n", i+1, a.title)
+		begun := time.Now()
+		if err := a.run(d, ctx); err != nil {
+			return nil, fmt.Errorf("demo, part %d: %w\nThe daemon's log: %s", i+1, err, d.lastLines())
+		}
+		d.say("   (%s)\n", time.Since(begun).Round(100*time.Millisecond))
+	}
+	return d, nil
+}
+
+// Close stops the daemon and removes what the demo wrote.
+func (d *Demo) Close() error {
+	var errs []error
+	if d.daemon != nil {
+		errs = append(errs, d.daemon.Stop())
+	}
+	if d.scenario != nil {
+		errs = append(errs, d.scenario.Close())
+	}
+	if d.log != nil {
+		errs = append(errs, d.log.Close())
+	}
+	if d.dir != "" {
+		errs = append(errs, os.RemoveAll(d.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// DaemonURL is where the daemon answers.
+func (d *Demo) DaemonURL() string { return d.daemon.URL }
+
+// ConfigFile is the daemon's configuration, for other commands to be tried with.
+func (d *Demo) ConfigFile() string { return d.daemon.Config }
+
+func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format, args...) }
+
+func (d *Demo) showLab(context.Context) error {
+	d.say("%s", indent(d.Lab.Describe()))
+	return nil
+}
+
+// stack is the stack of the sample that moves.
+var stack = estate.Must(estate.ParseStackName("prod"))
+
+func (d *Demo) loadEstate(ctx context.Context) error {
+	bar := term.NewBar(d.Out, "loading the old cluster", 0)
+	description := d.Lab.Description()
+	s, err := scenario.New(ctx, scenario.Config{
+		Lab: description, Gate: description.Gate.URL, Dir: d.dir, Repository: lab.ValuesRepository,
+		Files: sample.Files(), Versions: sample.Versions(), Progress: bar.Set,
+	})
+	if err != nil {
+		return err
+	}
+	d.scenario = s
+	if d.estate, d.migration, err = s.Estate(ctx); err != nil {
+		return err
+	}
+	for cluster, name := range map[string]estate.ClusterName{"old": d.migration.From.Cluster, "new": d.migration.To.Cluster} {
+		if err := s.LabelNodes(ctx, cluster, sample.NodeLabels(name)); err != nil {
+			return err
+		}
+	}
+	if err := s.LoadOldCluster(ctx, d.estate, d.migration.Product, stack); err != nil {
+		return err
+	}
+	pipelines, err := s.SavePipelines(ctx, d.estate, d.migration.Product, stack)
+	bar.Done()
+	if err != nil {
+		return err
+	}
+	d.say("   %s\n", s.URL)
+	d.say("   %d services of product %s committed to main; %d of them have stack %s\n",
+		len(d.estate.Services), d.migration.Product, len(d.estate.InStack(d.migration.Product, stack)), stack)
+	d.say("   the old cluster runs these, each at a version of its own; Spinnaker has their %d pipelines\n", pipelines)
+	return nil
+}
+
+func (d *Demo) lastLines() string {
+	const most = 2000
+	data, err := os.ReadFile(d.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	if len(data) > most {
+		data = data[len(data)-most:]
+	}
+	return "...\n" + string(data)
+}

@@ -1,0 +1,157 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/jenkins-x/go-scm/scm"
+	"github.com/jenkins-x/go-scm/scm/driver/gitea"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/repo"
+	"cutover/gitops/values"
+	"cutover/reconciler/contract/labtest"
+	"cutover/reconciler/failure"
+)
+
+// Config says what is put where.
+type Config struct {
+	Lab        labtest.Lab
+	Gate       string // URL of the Gate that the product's pipelines are in
+	Dir        string // for clones, the daemon's configuration and its state; the caller removes it
+	Repository string // name of the values repository to make on the git server
+	Files      []estate.File
+	// Versions are what the old cluster runs, by "namespace/service".
+	Versions map[string]estate.Version
+	// Progress is told how many services of the old cluster are loaded; it may be nil.
+	Progress func(done, total int, note string)
+}
+
+// Scenario is a product in a lab.
+type Scenario struct {
+	Config
+	URL    string // of the values repository
+	people *repo.Repository
+}
+
+const (
+	base        = "main"
+	webhookName = "cutover"
+)
+
+// New makes the values repository on the git server and commits the files to its main branch.
+func New(ctx context.Context, c Config) (*Scenario, error) {
+	if c.Progress == nil {
+		c.Progress = func(int, int, string) {}
+	}
+	s := &Scenario{Config: c}
+	client, err := s.git()
+	if err != nil {
+		return nil, err
+	}
+	made, _, err := client.Repositories.Create(ctx, &scm.RepositoryInput{Name: c.Repository, Private: true})
+	if err != nil {
+		return nil, fmt.Errorf("create repository %s: %w", c.Repository, err)
+	}
+	s.URL = strings.TrimSuffix(made.Clone, "/")
+	s.people, err = repo.Open(ctx, repo.Config{
+		URL: s.URL, Dir: filepath.Join(c.Dir, "people"),
+		Auth:   repo.Auth{Username: c.Lab.Git.Username, Token: c.Lab.Git.Token},
+		Author: repo.Identity{Name: "A developer", Email: "developer@example.com"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Push(ctx, base, "Values of the product", c.Files...)
+	return s, err
+}
+
+func (s *Scenario) git() (*scm.Client, error) {
+	return gitea.NewWithToken(s.Lab.Git.URL, s.Lab.Git.Token)
+}
+
+// Close lets go of the people's clone.
+func (s *Scenario) Close() error {
+	if s.people == nil {
+		return nil
+	}
+	return s.people.Close()
+}
+
+// Push commits files to a branch as a developer would, and returns the commit. A branch that does not exist begins
+// at main.
+func (s *Scenario) Push(ctx context.Context, branch, message string, files ...estate.File) (string, error) {
+	for {
+		u, err := s.people.Fetch(ctx)
+		if err != nil {
+			return "", err
+		}
+		parent := u.Heads[branch]
+		if parent == "" {
+			parent = u.Heads[base]
+		}
+		commit, err := s.people.Commit(ctx, estate.Change{Branch: branch, Parent: parent, Write: files, Message: message + "\n"})
+		if errors.Is(err, failure.ErrConflict) {
+			continue // the daemon was faster
+		}
+		return commit, err
+	}
+}
+
+// Mark pushes a marker of the migration, with the trailer that makes it one.
+func (s *Scenario) Mark(ctx context.Context, m estate.Migration, p estate.Phase) (string, error) {
+	return s.Push(ctx, m.Branch, fmt.Sprintf("Begin phase %s\n\nCutover-Phase: %s", p, p),
+		estate.File{Path: m.MarkerPath(), Data: fmt.Appendf(nil, "phase: %s\n", p)})
+}
+
+// Hook makes the git server tell the daemon about pushes.
+func (s *Scenario) Hook(ctx context.Context, d *Daemon) error {
+	client, err := s.git()
+	if err != nil {
+		return err
+	}
+	_, _, err = client.Repositories.CreateHook(ctx, s.Lab.Git.Username+"/"+s.Repository, &scm.HookInput{
+		Name: webhookName, Target: d.URL + "/webhook", Secret: string(d.secret), Events: scm.HookEvents{Push: true},
+	})
+	if err != nil {
+		return fmt.Errorf("create webhook: %w", err)
+	}
+	return nil
+}
+
+// Read is a file of a branch, as the people's clone sees it after its last push.
+func (s *Scenario) Read(ctx context.Context, branch, path string) ([]byte, error) {
+	u, err := s.people.Fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := s.people.Tree(u.Heads[branch])
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(tree, path)
+}
+
+// Estate is what the main branch says, and its only migration.
+func (s *Scenario) Estate(ctx context.Context) (*estate.Estate, estate.Migration, error) {
+	u, err := s.people.Fetch(ctx)
+	if err != nil {
+		return nil, estate.Migration{}, err
+	}
+	tree, err := s.people.Tree(u.Heads[base])
+	if err != nil {
+		return nil, estate.Migration{}, err
+	}
+	e, problems := values.Read(tree)
+	if err := problems.Err(); err != nil {
+		return nil, estate.Migration{}, err
+	}
+	if len(e.Migrations) != 1 {
+		return nil, estate.Migration{}, fmt.Errorf("the estate has %d migrations, not one", len(e.Migrations))
+	}
+	return e, e.Migrations[0], nil
+}

@@ -1,0 +1,65 @@
+package reconciler
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"cutover/generator"
+	"cutover/gitops/estate"
+	"cutover/reconciler/phase"
+)
+
+// trailer ends the message of a commit that changes the marker.
+const trailer = "Cutover-Phase: "
+
+// markerOf tells how the marker of a commit came to be what it is.
+func (r *Reconciler) markerOf(m estate.Migration, head string) (phase.MarkerEvidence, error) {
+	commit, ok, err := r.Source.LastChange(head, m.MarkerPath())
+	if err != nil || !ok {
+		return phase.MarkerEvidence{}, err
+	}
+	e := phase.MarkerEvidence{Commit: commit.Hash, Reviewed: r.Pushed}
+	for line := range strings.Lines(commit.Message) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), trailer); ok {
+			e.Trailer = value
+		}
+	}
+	if len(commit.Parents) == 0 {
+		return e, nil
+	}
+	tree, err := r.Source.Tree(commit.Parents[0])
+	if err != nil {
+		return e, fmt.Errorf("read the marker before %.10s: %w", commit.Hash, err)
+	}
+	// Problems of the past are no matter: what could be read there is enough to know the marker.
+	before, _ := r.reader.Read(tree)
+	if old, ok := before.Migration(m.Name); ok {
+		e.Before = old.Marker
+	}
+	return e, nil
+}
+
+// pendingFiles compares what the generator gives with what stands in a tree.
+func pendingFiles(files generator.Files, tree fs.FS) ([]phase.FileEvidence, error) {
+	var out []phase.FileEvidence
+	for _, f := range files.Write {
+		have, err := fs.ReadFile(tree, f.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			out = append(out, phase.FileEvidence{Path: f.Path, Want: phase.FileMissing})
+		case err != nil:
+			return nil, fmt.Errorf("read %s: %w", f.Path, err)
+		case !bytes.Equal(have, f.Data):
+			out = append(out, phase.FileEvidence{Path: f.Path, Want: phase.FileDiffers})
+		}
+	}
+	for _, path := range files.Remove {
+		if _, err := fs.Stat(tree, path); err == nil {
+			out = append(out, phase.FileEvidence{Path: path, Want: phase.FileObsolete})
+		}
+	}
+	return out, nil
+}

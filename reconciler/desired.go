@@ -1,0 +1,192 @@
+package reconciler
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"cutover/generator"
+	"cutover/gitops/estate"
+	"cutover/reconciler/manifest"
+	"cutover/reconciler/phase"
+)
+
+// desired is what git names at one commit of a migration's branch.
+type desired struct {
+	head      string
+	migration estate.Migration
+	marker    phase.MarkerEvidence
+	estate    *estate.Estate // with the new stack in every service that gets it
+	files     generator.Files
+	pending   []phase.FileEvidence // those of files that the commit lacks or has otherwise
+	pipelines []generator.Pipeline
+	units     []*unit // every service of the new stack, sorted by id; only from phase deploy on
+}
+
+// unit is one service of the new stack: the objects that git names for it.
+type unit struct {
+	service estate.Service
+	stack   estate.ServiceStack
+	mode    estate.DeployMode
+	set     manifest.Set
+	objects []manifest.Object // nil if err is not nil, or if no version is pinned
+	digest  string
+	image   string // of the main workload, without its tag
+	main    manifest.Ref
+	err     error
+}
+
+// unpinned stands for the version of a service that has none pinned yet: it is rendered only to learn which
+// object runs the service's image.
+var unpinned = estate.Must(estate.ParseVersion("cutover-version-not-pinned"))
+
+// desire reads a commit of a migration's branch. Its error is a *BadInput if what stands there is wrong.
+func (r *Reconciler) desire(ctx context.Context, branch, head string) (*desired, error) {
+	tree, err := r.Source.Tree(head)
+	if err != nil {
+		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
+	}
+	base, problems := r.reader.Read(tree)
+	if err := problems.Err(); err != nil {
+		return nil, &BadInput{branch, head, err}
+	}
+	m, ok := migrationOf(base, branch)
+	if !ok {
+		return nil, &BadInput{branch, head, fmt.Errorf("no migrations/*/migration.yaml names branch %s", branch)}
+	}
+	d := &desired{head: head, migration: m}
+	if d.marker, err = r.markerOf(m, head); err != nil {
+		return nil, err
+	}
+	if d.estate, d.files, err = generator.Expand(base, m); err != nil {
+		return nil, &BadInput{branch, head, err}
+	}
+	if d.pending, err = pendingFiles(d.files, tree); err != nil {
+		return nil, err
+	}
+	if d.pipelines, err = generator.Pipelines(d.estate, m.Product, m.To.Stack, r.Generator); err != nil {
+		return nil, &BadInput{branch, head, err}
+	}
+	if m.Marker.Phase >= estate.Deploy {
+		if err := r.renderUnits(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// BadInput says that what a branch holds at a commit cannot be used. A person has to change git.
+type BadInput struct {
+	Branch, Commit string
+	Err            error
+}
+
+func (b *BadInput) Error() string {
+	return fmt.Sprintf("%s at %.10s: %v", b.Branch, b.Commit, b.Err)
+}
+
+func (b *BadInput) Unwrap() error { return b.Err }
+
+func migrationOf(e *estate.Estate, branch string) (estate.Migration, bool) {
+	for _, m := range e.Migrations {
+		if m.Branch == branch {
+			return m, true
+		}
+	}
+	return estate.Migration{}, false
+}
+
+func (r *Reconciler) renderUnits(ctx context.Context, d *desired) error {
+	m := d.migration
+	cluster, err := r.cluster(m.To.Cluster)
+	if err != nil {
+		return err
+	}
+	caps, err := cluster.Capabilities(ctx)
+	if err != nil {
+		return fmt.Errorf("capabilities of %s: %w", m.To.Cluster, err)
+	}
+	product, _ := d.estate.Product(m.Product)
+	stack, _ := product.Stack(m.To.Stack)
+	for _, s := range d.estate.InStack(m.Product, m.To.Stack) {
+		d.units = append(d.units, r.renderUnit(d.estate, s, stack, caps))
+	}
+	return nil
+}
+
+func (r *Reconciler) cluster(name estate.ClusterName) (Cluster, error) {
+	c, ok := r.Clusters[name]
+	if !ok {
+		return nil, fmt.Errorf("cluster %s is not in the daemon's configuration", name)
+	}
+	return c, nil
+}
+
+// renderUnit never fails: what is wrong with one service is the unit's own error, and stops no other.
+func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate.Stack, caps manifest.Capabilities) *unit {
+	st, _ := s.Stack(stack.Name)
+	u := &unit{
+		service: s, stack: st, mode: stack.Deploy,
+		set: manifest.Set{Namespace: s.Namespace.String(), Name: s.Name.String()},
+	}
+	version := st.Version
+	if version.IsZero() {
+		version = unpinned
+	}
+	in, err := manifest.NewInput(e, s, st, version, caps)
+	if err != nil {
+		u.err = err
+		return u
+	}
+	objects, cached, err := r.renderer.Render(in)
+	if err != nil {
+		u.err = err
+		return u
+	}
+	if !cached {
+		r.done.renders.Add(1)
+	}
+	objects, unserved := manifest.Localize(objects, u.set.Namespace, caps)
+	if len(unserved) > 0 {
+		u.err = fmt.Errorf("%s %s: the cluster does not serve %v", s.ServiceID, stack.Name, unserved)
+		return u
+	}
+	u.main, u.image = mainWorkload(objects, version)
+	if st.Version.IsZero() {
+		return u
+	}
+	u.objects, u.digest = objects, digestOf(objects)
+	return u
+}
+
+// mainWorkload finds the object that runs the service's own image: the one that carries its version.
+func mainWorkload(objects []manifest.Object, version estate.Version) (manifest.Ref, string) {
+	for _, o := range objects {
+		if image, ok := manifest.WorkloadImage(o, version); ok {
+			return manifest.RefOf(o), image
+		}
+	}
+	return manifest.Ref{}, ""
+}
+
+// digestOf identifies rendered objects, so that only a change of them deploys a service again: a comment in a
+// values file does not.
+func digestOf(objects []manifest.Object) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for _, o := range objects {
+		// Objects come from YAML, so they always encode; sha256 never fails to write.
+		_ = enc.Encode(o.Object)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func (u *unit) refs() []manifest.Ref {
+	refs := make([]manifest.Ref, 0, len(u.objects))
+	for _, o := range u.objects {
+		refs = append(refs, manifest.RefOf(o))
+	}
+	return refs
+}

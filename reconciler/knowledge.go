@@ -1,0 +1,56 @@
+package reconciler
+
+import (
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/manifest"
+	"cutover/reconciler/phase"
+)
+
+// knowledge is what was observed of one migration and need not be asked again until it may have changed. It is
+// a cache: a full pass forgets it.
+type knowledge struct {
+	desired     *desired
+	have        map[string][]pipeline.Document          // Gate's pipelines, by application
+	deployments map[estate.ServiceID][]phase.Deployment // newest first
+	units       map[estate.ServiceID]standing
+	// started are deployments that were triggered and that no list has shown yet.
+	started  map[estate.ServiceID]phase.Deployment
+	repaired *Repair // the last one
+	passes   int64
+}
+
+// standing is how one unit stands in the new cluster.
+type standing struct {
+	digest string // of the objects that it was compared with
+	drift  drift.Entry
+	ready  bool
+	status string // what is missing, if it is not ready
+}
+
+func (r *Reconciler) knowledgeOf(branch string) *knowledge {
+	k, ok := r.known[branch]
+	if !ok {
+		k = &knowledge{started: map[estate.ServiceID]phase.Deployment{}}
+		k.forget()
+		r.known[branch] = k
+	}
+	return k
+}
+
+// forget drops every observation, but not what was started: that is remembered until a list shows it.
+func (k *knowledge) forget() {
+	k.have = map[string][]pipeline.Document{}
+	k.deployments = map[estate.ServiceID][]phase.Deployment{}
+	k.units = map[estate.ServiceID]standing{}
+}
+
+// touched drops what is known of a set whose objects changed in the new cluster.
+func (k *knowledge) touched(set manifest.Set) {
+	for id := range k.units {
+		if id.Namespace.String() == set.Namespace && id.Name.String() == set.Name {
+			delete(k.units, id)
+		}
+	}
+}

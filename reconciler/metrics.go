@@ -1,0 +1,69 @@
+package reconciler
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// effectsDone counts what was done since the start. Metrics are read from it, and so is what one pass did.
+type effectsDone struct {
+	renders, saved, deleted, deployments, written, pruned, failed atomic.Int64
+}
+
+func (n *effectsDone) register(to prometheus.Registerer) {
+	for _, c := range []struct {
+		name, help string
+		from       *atomic.Int64
+	}{
+		{"renders_total", "Services rendered, not counting those that were known.", &n.renders},
+		{"pipelines_saved_total", "Pipelines created or updated in Spinnaker.", &n.saved},
+		{"pipelines_deleted_total", "Pipelines deleted in Spinnaker.", &n.deleted},
+		{"deployments_total", "Pipelines triggered to deploy a service.", &n.deployments},
+		{"objects_written_total", "Kubernetes objects applied.", &n.written},
+		{"objects_pruned_total", "Kubernetes objects deleted because git no longer names them.", &n.pruned},
+		{"passes_failed_total", "Passes that ended with an error and are repeated.", &n.failed},
+	} {
+		to.MustRegister(prometheus.NewCounterFunc(
+			prometheus.CounterOpts{Namespace: "cutover", Name: c.name, Help: c.help},
+			func() float64 { return float64(c.from.Load()) },
+		))
+	}
+}
+
+// Counts is what one pass did.
+type Counts struct {
+	Number           int64     `json:"number"` // of the pass, from 1 at every start
+	Full             bool      `json:"full"`   // everything was asked for anew
+	Started          time.Time `json:"started,omitzero"`
+	Seconds          float64   `json:"seconds"`
+	Renders          int64     `json:"renders"`
+	PipelinesSaved   int64     `json:"pipelinesSaved"`
+	PipelinesDeleted int64     `json:"pipelinesDeleted"`
+	Deployments      int64     `json:"deployments"`
+	ObjectsWritten   int64     `json:"objectsWritten"`
+	ObjectsPruned    int64     `json:"objectsPruned"`
+}
+
+func (n *effectsDone) counts() Counts {
+	return Counts{
+		Renders:          n.renders.Load(),
+		PipelinesSaved:   n.saved.Load(),
+		PipelinesDeleted: n.deleted.Load(),
+		Deployments:      n.deployments.Load(),
+		ObjectsWritten:   n.written.Load(),
+		ObjectsPruned:    n.pruned.Load(),
+	}
+}
+
+func (c Counts) minus(before Counts) Counts {
+	return Counts{
+		Renders:          c.Renders - before.Renders,
+		PipelinesSaved:   c.PipelinesSaved - before.PipelinesSaved,
+		PipelinesDeleted: c.PipelinesDeleted - before.PipelinesDeleted,
+		Deployments:      c.Deployments - before.Deployments,
+		ObjectsWritten:   c.ObjectsWritten - before.ObjectsWritten,
+		ObjectsPruned:    c.ObjectsPruned - before.ObjectsPruned,
+	}
+}

@@ -1,0 +1,202 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"cutover/generator"
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/failure"
+	"cutover/reconciler/phase"
+)
+
+// obey performs a decision's actions, each on its own: one that fails stops no other. It returns the branch's
+// new head if an action moved it.
+func (r *Reconciler) obey(ctx context.Context, d *desired, e *phase.Evidence, actions []phase.Action, k *knowledge) (string, error) {
+	x := effects{r: r, d: d, e: e, k: k, head: d.head}
+	err := each(ctx, actions, func(ctx context.Context, a phase.Action) error {
+		if err := x.perform(ctx, a); err != nil {
+			return fmt.Errorf("step %d: %s %s: %w", a.Step, a.Verb, a.Target, err)
+		}
+		r.Log.InfoContext(ctx, "done", "step", a.Step, "verb", a.Verb, "target", a.Target, "reason", a.Reason, "key", a.Key)
+		return nil
+	})
+	return x.head, err
+}
+
+// effects is what the actions of one decision share.
+type effects struct {
+	r *Reconciler
+	d *desired
+	e *phase.Evidence
+
+	mu   sync.Mutex // guards what follows
+	k    *knowledge
+	head string // of the branch, moved by the actions that commit
+}
+
+func (x *effects) perform(ctx context.Context, a phase.Action) error {
+	switch a.Verb {
+	case phase.CommitFiles:
+		return x.commitFiles(ctx)
+	case phase.PinVersions:
+		return x.pinVersions(ctx)
+	case phase.SavePipeline:
+		return x.savePipeline(ctx, a)
+	case phase.DeletePipeline:
+		return x.deletePipeline(ctx, a)
+	case phase.CreateNamespace:
+		cluster, err := x.r.cluster(x.d.migration.To.Cluster)
+		if err != nil {
+			return err
+		}
+		return cluster.EnsureNamespace(ctx, a.Target)
+	case phase.Deploy:
+		return x.deploy(ctx, a)
+	}
+	return errors.New("no such verb")
+}
+
+func (x *effects) commitFiles(ctx context.Context) error {
+	m := x.d.migration
+	return x.commit(ctx, estate.Change{
+		Branch: m.Branch, Parent: x.d.head,
+		Write: x.d.files.Write, Remove: x.d.files.Remove,
+		Message: fmt.Sprintf("Generate stack %s of %s\n\nFrom stack %s, by the rewrite rules of %s/migration.yaml.\n",
+			m.To.Stack, m.Product, m.From.Stack, m.Path),
+	})
+}
+
+// pinVersions adds the versions that the old cluster runs to those that are pinned already.
+func (x *effects) pinVersions(ctx context.Context) error {
+	m := x.d.migration
+	pinned := map[estate.ServiceID]estate.Version{}
+	for _, s := range x.e.Services {
+		switch {
+		case !s.Pinned.IsZero():
+			pinned[s.ID] = s.Pinned
+		case !s.Running.IsZero():
+			pinned[s.ID] = s.Running
+		}
+	}
+	return x.commit(ctx, estate.Change{
+		Branch: m.Branch, Parent: x.d.head,
+		Write:   []estate.File{{Path: m.VersionsPath(), Data: generator.VersionsFile(m, pinned)}},
+		Message: fmt.Sprintf("Pin the versions that %s runs\n", m.From.Cluster),
+	})
+}
+
+func (x *effects) commit(ctx context.Context, c estate.Change) error {
+	head, err := x.r.Commits.Commit(ctx, c)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.head = head
+	return nil
+}
+
+func (x *effects) savePipeline(ctx context.Context, a phase.Action) error {
+	p, ok := x.pipeline(a.Key)
+	if !ok {
+		return fmt.Errorf("no pipeline has id %s", a.Key)
+	}
+	application := p.Document.Application()
+	defer x.changed(application)
+	if _, err := x.r.Applications.EnsureApplication(ctx, pipeline.Application{Name: application, Email: x.r.Email}); err != nil {
+		return fmt.Errorf("application %s: %w", application, err)
+	}
+	if err := x.r.Pipelines.Save(ctx, p.Document); err != nil {
+		return err
+	}
+	x.r.done.saved.Add(1)
+	return nil
+}
+
+func (x *effects) deletePipeline(ctx context.Context, a phase.Action) error {
+	application, _, _ := strings.Cut(a.Target, "/")
+	x.mu.Lock()
+	docs := x.k.have[application]
+	x.mu.Unlock()
+	for _, doc := range docs {
+		if doc.ID() != a.Key {
+			continue
+		}
+		defer x.changed(application)
+		if err := x.r.Pipelines.Delete(ctx, doc); err != nil {
+			return err
+		}
+		x.r.done.deleted.Add(1)
+	}
+	return nil
+}
+
+// changed forgets what Gate had: it is asked again, whether the write succeeded or not.
+func (x *effects) changed(application string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.k.have, application)
+}
+
+func (x *effects) pipeline(id string) (generator.Pipeline, bool) {
+	for _, p := range x.d.pipelines {
+		if p.Document.ID() == id {
+			return p, true
+		}
+	}
+	return generator.Pipeline{}, false
+}
+
+func (x *effects) deploy(ctx context.Context, a phase.Action) error {
+	u, ok := x.d.unit(a.Service)
+	if !ok {
+		return errors.New("git names no such service")
+	}
+	defer func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		delete(x.k.deployments, a.Service)
+		delete(x.k.units, a.Service)
+	}()
+	if u.mode == estate.Direct {
+		x.mu.Lock()
+		plan := x.k.units[a.Service].drift.Plan
+		x.mu.Unlock()
+		return x.r.write(ctx, x.d, u, plan)
+	}
+	doc := deployPipelines(x.d)[a.Service].Document
+	c, ok := phase.ParseCorrelation(a.Key)
+	if !ok {
+		return fmt.Errorf("correlation id %q is not ours", a.Key)
+	}
+	id, err := x.r.Executions.Trigger(ctx, pipeline.Trigger{
+		Application: doc.Application(), PipelineID: doc.ID(), CorrelationID: a.Key,
+		Parameters: map[string]string{"version": u.stack.Version.String(), "valuesBranch": x.d.head},
+	})
+	if errors.Is(err, failure.ErrTransient) {
+		// It may have started: the next observation finds it by its correlation id, or starts it then.
+		return fmt.Errorf("the answer was lost: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	x.r.done.deployments.Add(1)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.k.started[a.Service] = phase.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}
+	return nil
+}
+
+func (d *desired) unit(id estate.ServiceID) (*unit, bool) {
+	for _, u := range d.units {
+		if u.service.ServiceID == id {
+			return u, true
+		}
+	}
+	return nil, false
+}

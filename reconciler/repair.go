@@ -1,0 +1,99 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+
+	"cutover/generator/pipeline"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/manifest"
+	"cutover/reconciler/phase"
+)
+
+// repair puts right what drifted in the new cluster, service by service.
+func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error {
+	drifted := driftedUnits(d, k)
+	if len(drifted) == 0 {
+		return nil
+	}
+	found := drift.Report{Cluster: d.migration.To.Cluster.String()}
+	for _, u := range drifted {
+		found.Sets = append(found.Sets, k.units[u.service.ServiceID].drift)
+	}
+	k.repaired = &Repair{At: r.Now(), Drift: found}
+	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
+		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
+			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)
+		}
+		return nil
+	})
+	for _, u := range drifted {
+		delete(k.units, u.service.ServiceID)
+	}
+	return err
+}
+
+// driftedUnits are the units whose objects are not as git has them. A service that is being deployed, or that git
+// names otherwise than it was deployed last, has not drifted: it is left to its deployment.
+func driftedUnits(d *desired, k *knowledge) []*unit {
+	var out []*unit
+	for _, u := range d.units {
+		id := u.service.ServiceID
+		plan := k.units[id].drift.Plan
+		if settled(k.deployments[id], u.digest) && len(plan.Apply)+len(plan.Prune) > 0 {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// settled tells whether the last deployment succeeded with the objects of digest.
+func settled(deployments []phase.Deployment, digest string) bool {
+	return len(deployments) > 0 && deployments[0].Digest == digest && deployments[0].Status == pipeline.Succeeded
+}
+
+// write carries out a plan in the new cluster: what is missing or changed is applied first, then what git does not
+// name any more is deleted.
+func (r *Reconciler) write(ctx context.Context, d *desired, u *unit, plan drift.Plan) error {
+	cluster, err := r.cluster(d.migration.To.Cluster)
+	if err != nil {
+		return err
+	}
+	objects := make([]manifest.Object, 0, len(plan.Apply))
+	for _, diff := range plan.Apply {
+		objects = append(objects, diff.Object)
+		r.Log.InfoContext(ctx, "applying", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)
+	}
+	if len(objects) > 0 {
+		if err := cluster.Apply(ctx, u.set, objects); err != nil {
+			return err
+		}
+		r.done.written.Add(int64(len(objects)))
+	}
+	refs := make([]manifest.Ref, 0, len(plan.Prune))
+	for _, diff := range plan.Prune {
+		refs = append(refs, diff.Ref)
+		r.Log.InfoContext(ctx, "pruning", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	if err := cluster.Prune(ctx, u.set, refs); err != nil {
+		return err
+	}
+	r.done.pruned.Add(int64(len(refs)))
+	return nil
+}
+
+// driftOf is how the objects of every deployed service compare with git.
+func driftOf(d *desired, k *knowledge) drift.Report {
+	report := drift.Report{Cluster: d.migration.To.Cluster.String()}
+	for _, u := range d.units {
+		id := u.service.ServiceID
+		if settled(k.deployments[id], u.digest) {
+			report.Sets = append(report.Sets, k.units[id].drift)
+		}
+	}
+	report.Sort()
+	return report
+}
