@@ -2,6 +2,7 @@ package sample_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -11,24 +12,59 @@ import (
 	"cutover/generator"
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/manifest/manifesttest"
 )
 
 // capabilities are those of the lab's clusters, as far as charts ask for them.
 var capabilities = manifest.Capabilities{KubeVersion: "v1.37.2"}
 
-func TestRender(t *testing.T) {
+// TestHelm renders every service in every stack, the new one too, and finds the objects of the real helm template.
+func TestHelm(t *testing.T) {
 	e := read(t)
-	rendered := 0
+	expanded, _, err := generator.Expand(e, e.Migrations[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	helm := manifesttest.NewHelm(t)
+	stacks := 0
+	for _, s := range expanded.Services {
+		stacks += len(s.Stacks)
+		t.Run(s.Name.String(), func(t *testing.T) {
+			t.Parallel()
+			for _, st := range s.Stacks {
+				helm.Compare(t, input(t, expanded, s, st))
+			}
+		})
+	}
+	if want := 2*78 + 9 + 2*74; stacks != want { // dev and qa, stage of nine, prod and prod2
+		t.Errorf("%d (service, stack), want %d", stacks, want)
+	}
+}
+
+// TestCanary holds every service with a canary to what the template deploy-canary needs: an Istio VirtualService, and
+// a parameter that says how many routes it has.
+func TestCanary(t *testing.T) {
+	e := read(t)
 	for _, s := range e.Services {
 		for _, st := range s.Stacks {
-			if len(render(t, e, s, st)) == 0 {
-				t.Errorf("%s %s: no objects", s.ServiceID, st.Name)
+			if !slices.ContainsFunc(st.Pipelines, func(name estate.TemplateName) bool { return name.String() == "deploy-canary" }) {
+				continue
 			}
-			rendered++
+			routes := 0
+			for _, o := range render(t, e, s, st) {
+				if o.GetKind() == "VirtualService" {
+					http, _, _ := unstructured.NestedSlice(o.Object, "spec", "http")
+					routes = len(http)
+				}
+			}
+			want := "1"
+			if n, ok := st.Parameters["canaryRoutes"]; ok {
+				want = fmt.Sprint(n)
+			}
+			if got := fmt.Sprint(routes); got != want {
+				t.Errorf("%s %s: %s routes, want %s", s.ServiceID, st.Name, got, want)
+			}
 		}
-	}
-	if want := 2*78 + 74 + 9; rendered != want { // dev and qa of all, prod of 74, stage of 9
-		t.Errorf("rendered %d, want %d", rendered, want)
 	}
 }
 
@@ -67,6 +103,15 @@ func TestFits(t *testing.T) {
 
 func render(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceStack) []manifest.Object {
 	t.Helper()
+	objects, err := manifest.Render(input(t, e, s, st))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+func input(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceStack) manifest.Input {
+	t.Helper()
 	version := sample.Versions()[s.Namespace.String()+"/"+s.Name.String()]
 	if version.IsZero() {
 		version = estate.Must(estate.ParseVersion("1.0.0")) // a service without prod
@@ -75,11 +120,7 @@ func render(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceS
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := manifest.Render(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return objects
+	return in
 }
 
 // demand is what Pods ask of a cluster's nodes. CronJobs are left out: they run for a moment.

@@ -134,6 +134,31 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// TestPipelines generates the pipelines of every stack, the repository's own template among them.
+func TestPipelines(t *testing.T) {
+	e := read(t)
+	expanded, _, err := generator.Expand(e, e.Migrations[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	product := expanded.Products[0]
+	got := map[string]int{}
+	for _, stack := range product.Stacks {
+		pipelines, err := generator.Pipelines(expanded, product.Name, stack.Name, generator.Options{
+			Estate: "sample", Repository: "https://git.example.com/orbit/values.git",
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		got[stack.Name.String()] = len(pipelines)
+	}
+	// Ten services have a canary in production besides.
+	want := map[string]int{"dev": 78, "qa": 78, "stage": 9, "prod": 74 + 10, "prod2": 74 + 10}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pipelines by stack (-want +got):\n%s", diff)
+	}
+}
+
 func kind(s estate.Service) string {
 	if kind, ok := s.Shared.Values["kind"].(string); ok {
 		return kind
