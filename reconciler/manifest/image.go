@@ -21,25 +21,46 @@ var podSpecs = map[string][]string{
 // without a tag. It is false for an object that runs no Pods, that does not run the image, or that names it by
 // digest alone.
 func WorkloadVersion(o Object, image string) (estate.Version, bool) {
+	for _, full := range images(o) {
+		name, tag := splitImage(full)
+		if name != image {
+			continue
+		}
+		if version, err := estate.ParseVersion(tag); err == nil {
+			return version, true
+		}
+	}
+	return estate.Version{}, false
+}
+
+// WorkloadImage gives the image that a workload runs at a version, without its tag. It is false for an object that
+// runs no Pods, or none of that version.
+func WorkloadImage(o Object, version estate.Version) (string, bool) {
+	for _, full := range images(o) {
+		if name, tag := splitImage(full); tag == version.String() {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// images are the images of a workload's containers, in their order, then of its init containers.
+func images(o Object) []string {
 	at, ok := podSpecs[kindAndGroup(o.GroupVersionKind())]
 	if !ok {
-		return estate.Version{}, false
+		return nil
 	}
+	var out []string
 	for _, field := range []string{"containers", "initContainers"} {
 		containers, _, _ := unstructured.NestedSlice(o.Object, append(at[:len(at):len(at)], field)...)
 		for _, c := range containers {
 			container, _ := c.(map[string]any)
-			full, _ := container["image"].(string)
-			name, tag := splitImage(full)
-			if name != image {
-				continue
-			}
-			if version, err := estate.ParseVersion(tag); err == nil {
-				return version, true
+			if full, ok := container["image"].(string); ok {
+				out = append(out, full)
 			}
 		}
 	}
-	return estate.Version{}, false
+	return out
 }
 
 // splitImage takes "registry:5000/team/app:1.2@sha256:..." apart into "registry:5000/team/app" and "1.2". A colon

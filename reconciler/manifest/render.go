@@ -21,6 +21,10 @@ const (
 	maxObjects = 10_000
 )
 
+// ErrEmpty says that an input renders no object at all. It is never a state to be wished for: applied, it would
+// delete everything.
+var ErrEmpty = errors.New("the charts render no object: check the values that switch things on")
+
 // helmKubeVersion and helmVersion are what the helm v3.22.0 command takes for granted.
 const (
 	helmKubeVersion = "v1.37.0"
@@ -29,7 +33,10 @@ const (
 
 // Render gives the objects that `helm template --include-crds` gives for each chart, in install order over all
 // charts: definitions of custom resources first, then by kind, then hooks. Lists are taken apart. Two objects with
-// one name are an error, and so is an empty result, because nothing good ever comes of applying it.
+// one name are an error, and so is an empty result (ErrEmpty).
+//
+// Templates are programs, and what they may use is bounded only in part: the size of a chart and of its output, and
+// how deep includes go. Render charts that somebody reviewed.
 //
 // Templates are run without a cluster: lookup finds nothing. A template that calls a random function or the clock
 // gives other objects each time, and drifts for ever.
@@ -89,7 +96,7 @@ type document struct {
 // check refuses what could not be applied, or must not be.
 func check(in Input, list []Object) error {
 	if len(list) == 0 {
-		return errors.New("the charts render no object at all: check the values that switch things on")
+		return ErrEmpty
 	}
 	if len(list) > maxObjects {
 		return fmt.Errorf("the charts render %d objects: the most is %d", len(list), maxObjects)
@@ -177,7 +184,7 @@ func (l *loaded) render(in Input) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	if invalid := l.validate(c, merged.AsMap()); len(invalid) > 0 {
+	if invalid := slices.Concat(l.validate(c, merged.AsMap()), nestedTemplates(nil, merged.AsMap())); len(invalid) > 0 {
 		return output{}, invalidValues(invalid)
 	}
 	files, err := engine.Render(c, top)

@@ -126,7 +126,8 @@ func (s *valuesSchema) leaves(e *jsonschema.ValidationError, found *[]*ValuesErr
 		}
 		return
 	case *kind.PropertyNames:
-		at(k.Property, "unknown key%s", s.knownKeys(e.SchemaURL))
+		// The library has the wrong place for this kind of error (it shares a slice), so only the key is told.
+		*found = append(*found, &ValuesError{[]string{k.Property}, "not allowed as a key"})
 		return
 	case *kind.Required:
 		for _, key := range k.Missing {
@@ -181,17 +182,8 @@ func (s *valuesSchema) knownKeys(location string) string {
 	if !ok {
 		return ""
 	}
-	var keys []string
-	switch {
-	case node["properties"] != nil:
-		properties, _ := node["properties"].(map[string]any)
-		keys = slices.Sorted(maps.Keys(properties))
-	case node["enum"] != nil:
-		allowed, _ := node["enum"].([]any)
-		for _, v := range allowed {
-			keys = append(keys, fmt.Sprint(v))
-		}
-	}
+	properties, _ := node["properties"].(map[string]any)
+	keys := slices.Sorted(maps.Keys(properties))
 	if len(keys) == 0 || len(keys) > maxKnownKeys {
 		return ""
 	}

@@ -49,9 +49,14 @@ mergeOverwrite will not do: to it, false, 0 and "" are as if they were not there
 app.kubernetes.io/name: {{ .Release.Name }}
 {{- end -}}
 
+{{/* app.kind is what the workload is. The default stands here, too, because a null takes it out of the values. */}}
+{{- define "app.kind" -}}
+{{ .Values.kind | default "Deployment" }}
+{{- end -}}
+
 {{/* app.runsToCompletion is "true" for the kinds that end, and so have neither probes nor routes. */}}
 {{- define "app.runsToCompletion" -}}
-{{- if has .Values.kind (list "CronJob" "Job") }}true{{ end -}}
+{{- if has (include "app.kind" .) (list "CronJob" "Job") }}true{{ end -}}
 {{- end -}}
 
 {{- define "app.component" -}}
@@ -59,7 +64,7 @@ app.kubernetes.io/name: {{ .Release.Name }}
 {{ .Values.component }}
 {{- else if include "app.runsToCompletion" . -}}
 job
-{{- else if or .Values.port .Values.ports -}}
+{{- else if include "app.ports" . | fromJsonArray -}}
 server
 {{- else -}}
 worker

@@ -29,7 +29,7 @@ name, command, args, env, envFrom, mounts, resources, ports (a list), container 
     {{- fail (printf "%senv.%s has %s: give it exactly one of value, secret, configMap, field and resource; null takes one back that an earlier values file set" $.where $name (join " and " $sources | default "no source")) -}}
   {{- end -}}
   {{- $variable := dict "name" $name -}}
-  {{- if hasKey $entry "value" }}{{ $_ := set $variable "value" $entry.value }}{{ end -}}
+  {{- with $entry.value }}{{ $_ := set $variable "value" . }}{{ end -}}
   {{- with $entry.secret }}{{ $_ := set $variable "valueFrom" (dict "secretKeyRef" .) }}{{ end -}}
   {{- with $entry.configMap }}{{ $_ := set $variable "valueFrom" (dict "configMapKeyRef" .) }}{{ end -}}
   {{- with $entry.field }}{{ $_ := set $variable "valueFrom" (dict "fieldRef" (dict "fieldPath" .)) }}{{ end -}}

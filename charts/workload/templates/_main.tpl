@@ -27,8 +27,11 @@
 
 {{/* workload.preStop is how long a Pod keeps serving after it was told to stop; 0 where nothing is routed to it. */}}
 {{- define "workload.preStop" -}}
-{{- $serves := and (include "app.ports" . | fromJsonArray) (not (include "app.runsToCompletion" .)) -}}
-{{- ternary .Values.preStopSeconds 0 (not (empty $serves)) | default 0 | int -}}
+{{- if and (include "app.ports" . | fromJsonArray) (not (include "app.runsToCompletion" .)) -}}
+{{- ternary 10 .Values.preStopSeconds (kindIs "invalid" .Values.preStopSeconds) -}}
+{{- else -}}
+0
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -41,7 +44,11 @@ taken out of the routes, but a slow program is not killed for being slow.
 {{- if $v.port -}}
   {{- $port := $v.protocol | default "http" -}}
   {{- $handler := dict "tcpSocket" (dict "port" $port) -}}
-  {{- with $v.healthCheckPath }}{{ $handler = dict "httpGet" (dict "path" . "port" $port) }}{{ end -}}
+  {{- with $v.healthCheckPath -}}
+    {{- $get := dict "path" . "port" $port -}}
+    {{- if eq $port "https" }}{{ $_ := set $get "scheme" "HTTPS" }}{{ end -}}
+    {{- $handler = dict "httpGet" $get -}}
+  {{- end -}}
   {{- $_ := set $defaults "readiness" (merge (dict "periodSeconds" 5 "timeoutSeconds" 2 "failureThreshold" 3) $handler) -}}
   {{- if $v.healthCheckPath -}}
     {{- $_ := set $defaults "startup" (merge (dict "periodSeconds" 2 "timeoutSeconds" 2 "failureThreshold" 60) $handler) -}}

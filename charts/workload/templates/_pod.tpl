@@ -40,7 +40,7 @@ nodeSelector: {{ toJson . }}
 {{- with include "workload.tolerations" . | fromJsonArray }}
 tolerations: {{ toJson . }}
 {{- end }}
-{{- if has $v.kind (list "Deployment" "StatefulSet") }}
+{{- if has (include "app.kind" .) (list "Deployment" "StatefulSet") }}
 {{- with include "workload.topologySpread" . | fromJsonArray }}
 topologySpreadConstraints: {{ toJson . }}
 {{- end }}
