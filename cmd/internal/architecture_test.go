@@ -45,7 +45,8 @@ var sideways = map[string][]string{
 	"templates":                  {"gitops/estate"},       // a template is an estate.Template
 	"reconciler/drift":           {"reconciler/manifest"}, // both speak of manifest.Object and manifest.Ref
 	"cmd/internal/app":           {"cmd/internal/web"},
-	"cmd/internal/cli":           {"cmd/internal/app", "cmd/internal/lab/...", "cmd/internal/term", "cmd/internal/web"},
+	"cmd/internal/cli":           {"cmd/internal/app", "cmd/internal/demo", "cmd/internal/lab/...", "cmd/internal/term", "cmd/internal/web"},
+	"cmd/internal/demo":          {"cmd/internal/lab/...", "cmd/internal/term"},
 	"cmd/internal/lab":           {"cmd/internal/lab/..."},
 	"cmd/internal/lab/spinnaker": {"cmd/internal/lab/spinnaker/..."},
 }
