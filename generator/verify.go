@@ -44,7 +44,7 @@ func (w *rewriter) differs(n *yaml.Node, want, got any) int {
 		return 1
 	}
 	line := n.Line
-	switch n = resolved(n); n.Kind {
+	switch n.Kind { // an alias is where it stands: the anchor's line may be right
 	case yaml.MappingNode:
 		wantMap, _ := want.(map[string]any)
 		gotMap, _ := got.(map[string]any)
