@@ -97,7 +97,7 @@ func (b builder) build(ctx context.Context, m module, path string) error {
 var buildEnv = []string{"CGO_ENABLED=1", "GOWORK=off"}
 
 func (m module) args(output string) []string {
-	args := []string{"build", "-trimpath", "-ldflags", "-s -w " + m.version, "-o", output}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w " + m.version, "-o", output}
 	args = append(args, m.flags...)
 	return append(args, m.pkg)
 }

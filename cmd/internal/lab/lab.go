@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 
 	"cutover/reconciler/contract/labtest"
 )
@@ -27,6 +28,7 @@ type Lab struct {
 	spawner     spawner
 	report      func(server string, s State)
 	description labtest.Lab
+	gate        *gate
 
 	mu        sync.Mutex
 	processes [tiers][]*process // under mu
@@ -123,8 +125,14 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 	}
 	l.description.Dir = l.state.dir
 	l.description.Clusters = make(map[string]labtest.Cluster)
+	clients := make(map[string]*rest.Config)
 	for _, c := range clusters {
 		l.description.Clusters[c.name] = labtest.Cluster{Kubeconfig: c.kubeconfig, Server: c.url}
+		clients[c.name] = c.rest
+	}
+	var err error
+	if l.description.Gate, err = l.startGate(clients, accounts); err != nil {
+		return err
 	}
 	return l.description.Write(l.File())
 }
@@ -153,6 +161,10 @@ func (l *Lab) Close() error { return l.closeOnce() }
 
 func (l *Lab) stop() error {
 	close(l.closing)
+	var gateErr error
+	if l.gate != nil {
+		gateErr = l.gate.close()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for tier := tiers - 1; tier >= 0; tier-- {
@@ -163,7 +175,7 @@ func (l *Lab) stop() error {
 		stopped.Wait()
 	}
 	l.spawner.close()
-	return l.state.close()
+	return errors.Join(gateErr, l.state.close())
 }
 
 // watch makes p one of the lab's servers: Close stops it, and Wait tells when it ends by itself.

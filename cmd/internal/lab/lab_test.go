@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestLab(t *testing.T) {
 	}
 	t.Run("git", func(t *testing.T) { testGit(t, description) })
 	t.Run("vault", func(t *testing.T) { testVault(t, description.Vault) })
+	t.Run("gate", func(t *testing.T) { testGate(t, description.Gate) })
 	t.Run("describe", func(t *testing.T) {
 		if text := l.Describe(); !strings.Contains(text, description.Git.URL) {
 			t.Errorf("the description for people lacks the address of git:\n%s", text)
@@ -141,24 +143,43 @@ func testVault(t *testing.T, v labtest.Vault) {
 	if err := callJSON(t.Context(), http.MethodPost, path, "X-Vault-Token", v.Token, write); err != nil {
 		t.Fatal(err)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	var read struct {
+		Data struct{ Data map[string]string }
+	}
+	getJSON(t, path, v.Token, &read)
+	if got := read.Data.Data["address"]; got != "match.core:7000" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func testGate(t *testing.T, g labtest.Gate) {
+	var accounts []struct{ Name string }
+	getJSON(t, g.URL+"/credentials", "", &accounts)
+	var names []string
+	for _, account := range accounts {
+		names = append(names, account.Name)
+	}
+	slices.Sort(names)
+	if want := []string{"orbit-dev", "orbit-prod", "orbit-prod2"}; !slices.Equal(names, want) {
+		t.Errorf("Gate knows the accounts %v, want %v", names, want)
+	}
+}
+
+// getJSON reads an answer of Vault, or of a server that ignores the token.
+func getJSON(t *testing.T, url, token string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("X-Vault-Token", v.Token)
+	request.Header.Set("X-Vault-Token", token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var read struct {
-		Data struct{ Data map[string]string }
-	}
-	if err := json.NewDecoder(response.Body).Decode(&read); err != nil {
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
 		t.Fatal(err)
-	}
-	if got := read.Data.Data["address"]; got != "match.core:7000" {
-		t.Errorf("read %q", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 
@@ -27,9 +26,12 @@ func (l *Lab) startKwok(ctx context.Context, c *cluster, client kubernetes.Inter
 	return err
 }
 
-// createNodes makes six large nodes over three zones.
+// nodeCount is enough for a DaemonSet to mean something.
+const nodeCount = 6
+
+// createNodes makes large nodes over three zones.
 func createNodes(ctx context.Context, client kubernetes.Interface) error {
-	for i := range 6 {
+	for i := range nodeCount {
 		name := fmt.Sprintf("node-%d", i+1)
 		capacity := corev1.ResourceList{
 			corev1.ResourceCPU:    resource.MustParse("64"),
@@ -60,8 +62,8 @@ func nodesReady(ctx context.Context, client kubernetes.Interface) error {
 	if err != nil {
 		return fmt.Errorf("list nodes: %w", err)
 	}
-	if len(nodes.Items) == 0 {
-		return errors.New("there are no nodes")
+	if len(nodes.Items) < nodeCount {
+		return fmt.Errorf("%d of %d nodes exist", len(nodes.Items), nodeCount)
 	}
 	for _, node := range nodes.Items {
 		// The controller manager removes the taint of a new node when kwok says that the node is ready.
