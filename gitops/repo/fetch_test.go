@@ -233,6 +233,49 @@ func TestFirstParents(t *testing.T) {
 	}
 }
 
+func TestLastChange(t *testing.T) {
+	s := newServer(t)
+	dev := s.create(t, "values")
+	commits := map[string]string{}
+	step := func(name, path, content string) {
+		t.Helper()
+		dev.write(path, content)
+		commits[name] = dev.push("main")
+	}
+	step("root", "migrations/eks/phase.yaml", "phase: prepare\n")
+	step("unrelated", "a", "1")
+	step("deploy", "migrations/eks/phase.yaml", "phase: deploy\n")
+	// A commit that came by a merge counts as the merge.
+	dev.git("checkout", "-q", "-b", "advance")
+	dev.write("b", "1")
+	dev.push("advance")
+	dev.git("checkout", "-q", "-")
+	step("c", "c", "1")
+	dev.git("merge", "-q", "--no-ff", "-m", "merge", "advance")
+	commits["merge"] = dev.git("rev-parse", "HEAD")
+	dev.git("rm", "-q", "a")
+	commits["head"] = dev.push("main")
+	r := open(t, s.config(t, "values"))
+
+	for _, test := range []struct{ head, path, want string }{
+		{"head", "migrations/eks/phase.yaml", "deploy"},
+		{"head", "migrations", "deploy"},
+		{"unrelated", "migrations/eks/phase.yaml", "root"},
+		{"head", "b", "merge"},
+		{"head", "a", "head"},
+		{"c", "a", "unrelated"},
+		{"head", "never/was", ""},
+	} {
+		c, ok, err := r.LastChange(commits[test.head], test.path)
+		if err != nil || ok != (test.want != "") || ok && c.Hash != commits[test.want] {
+			t.Errorf("%s at %s: got %s %t %v, want the commit %q", test.path, test.head, c.Hash, ok, err, test.want)
+		}
+	}
+	if _, _, err := r.LastChange(strings.Repeat("a", 40), "a"); !errors.Is(err, failure.ErrNotFound) {
+		t.Errorf("unknown commit: got %v", err)
+	}
+}
+
 func read(t testing.TB, r *repo.Repository, commit, path string) string {
 	t.Helper()
 	tree, err := r.Tree(commit)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 
@@ -63,13 +64,63 @@ func (r *Repository) FirstParents(head, until string, limit int) ([]estate.Commi
 	}
 	commits := make([]estate.Commit, 0, len(line))
 	for _, c := range line {
-		e := estate.Commit{Hash: c.Hash.String(), Message: c.Message, Author: c.Author.Name, When: c.Committer.When}
-		for _, parent := range c.ParentHashes {
-			e.Parents = append(e.Parents, parent.String())
-		}
-		commits = append(commits, e)
+		commits = append(commits, asCommit(c))
 	}
 	return commits, nil
+}
+
+// LastChange returns the newest commit on head's first-parent line that changed the file or directory at path: made
+// it, changed its content or mode, or removed it. It returns false if none did, and failure.ErrNotFound if head is
+// not in the clone.
+func (r *Repository) LastChange(head, path string) (estate.Commit, bool, error) {
+	var child *object.Commit
+	var after object.TreeEntry
+	for hash := head; ; {
+		var c *object.Commit
+		var before object.TreeEntry
+		// The line may be long, so others read between two of its commits.
+		err := r.store.read(func(objects storer.EncodedObjectStorer) (err error) {
+			if c, err = commit(objects, hash); err == nil {
+				before, err = entryAt(c, path)
+			}
+			return err
+		})
+		switch {
+		case err != nil:
+			return estate.Commit{}, false, fmt.Errorf("last change of %s: %w", path, err)
+		case child != nil && before != after:
+			return asCommit(child), true, nil
+		case len(c.ParentHashes) == 0 && before.Mode == filemode.Empty:
+			return estate.Commit{}, false, nil
+		case len(c.ParentHashes) == 0:
+			return asCommit(c), true, nil
+		}
+		child, after, hash = c, before, c.ParentHashes[0].String()
+	}
+}
+
+// entryAt is what a commit has at a path, or zero if it has nothing there.
+func entryAt(c *object.Commit, path string) (object.TreeEntry, error) {
+	tree, err := c.Tree()
+	if err != nil {
+		return object.TreeEntry{}, err
+	}
+	entry, err := tree.FindEntry(path)
+	switch {
+	case errors.Is(err, object.ErrDirectoryNotFound), errors.Is(err, object.ErrEntryNotFound):
+		return object.TreeEntry{}, nil
+	case err != nil:
+		return object.TreeEntry{}, err
+	}
+	return *entry, nil
+}
+
+func asCommit(c *object.Commit) estate.Commit {
+	out := estate.Commit{Hash: c.Hash.String(), Message: c.Message, Author: c.Author.Name, When: c.Committer.When}
+	for _, parent := range c.ParentHashes {
+		out.Parents = append(out.Parents, parent.String())
+	}
+	return out
 }
 
 func firstParents(objects storer.EncodedObjectStorer, head, until plumbing.Hash, limit int) ([]*object.Commit, error) {

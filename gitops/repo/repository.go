@@ -30,7 +30,8 @@ type Repository struct {
 	// busy has room for one: Fetch and Commit change the clone one at a time. It guards what follows.
 	busy      chan struct{}
 	heads     map[string]plumbing.Hash // as the clone has them
-	reported  map[string]plumbing.Hash // as the last Update told them
+	reported  map[string]plumbing.Hash // as Fetch told them last
+	opened    map[string]plumbing.Hash // as Open found them
 	recovered string
 }
 
@@ -73,7 +74,7 @@ func open(ctx context.Context, config Config, lock *os.File) (*Repository, error
 	}
 	if err == nil {
 		r.heads, err = readHeads(r.store.dir)
-		r.reported = r.heads
+		r.reported, r.opened = r.heads, r.heads
 		return r, err
 	}
 	if err := r.clone(ctx); err != nil {
@@ -123,8 +124,8 @@ func (r *Repository) acquire(ctx context.Context) (release func(), err error) {
 type Update struct {
 	// Heads are all branches of the remote.
 	Heads estate.Heads
-	// Moved are the branches that differ from the Update before, sorted by name. For the first Update of a
-	// Repository they differ from the clone that Open found.
+	// Moved are the branches that differ from the Update before, of Fetch or of the same Watch, sorted by name. In
+	// the first Update they differ from the clone that Open found.
 	Moved []Move
 	// Recovered says why the clone had to be made again since the Update before, or is empty.
 	Recovered string
@@ -159,6 +160,11 @@ func (k Kind) String() string { return kindNames[k] }
 // failure.ErrRefused when a person has to change the configuration, and failure.ErrNotFound when the remote has no
 // such repository.
 func (r *Repository) Fetch(ctx context.Context) (Update, error) {
+	return r.fetchSince(ctx, &r.reported)
+}
+
+// fetchSince fetches and reports what moved since the heads that reported points at, which it then replaces.
+func (r *Repository) fetchSince(ctx context.Context, reported *map[string]plumbing.Hash) (Update, error) {
 	release, err := r.acquire(ctx)
 	if err != nil {
 		return Update{}, err
@@ -167,7 +173,7 @@ func (r *Repository) Fetch(ctx context.Context) (Update, error) {
 	if err := r.fetch(ctx); err != nil {
 		return Update{}, err
 	}
-	moved, err := r.moves(r.reported, r.heads)
+	moved, err := r.moves(*reported, r.heads)
 	if err != nil {
 		return Update{}, err
 	}
@@ -175,7 +181,7 @@ func (r *Repository) Fetch(ctx context.Context) (Update, error) {
 	for branch, hash := range r.heads {
 		u.Heads[branch] = hash.String()
 	}
-	r.reported, r.recovered = r.heads, ""
+	*reported, r.recovered = r.heads, ""
 	return u, nil
 }
 

@@ -17,15 +17,17 @@ const jitter = 0.1
 // Update, every Update in which something moved or was recovered, and the first one after errors. It yields each
 // error with a zero Update, and then waits longer and longer, at most five intervals, until a fetch succeeds; what
 // moved meanwhile is in the Update that follows. The sequence ends when the context does. The next fetch comes after
-// the loop's body, so nothing is fetched while an Update is being worked on.
+// the loop's body, so nothing is fetched while an Update is being worked on. Fetches by others take nothing from what
+// Watch tells.
 func (r *Repository) Watch(ctx context.Context, every time.Duration, wake <-chan struct{}) iter.Seq2[Update, error] {
 	return func(yield func(Update, error) bool) {
 		pause := backoff.NewExponentialBackOff()
 		pause.InitialInterval = min(time.Second, every)
 		pause.MaxInterval = 5 * every
+		reported := r.opened
 		news := true // the next Update is yielded in any case
 		for {
-			update, err := r.Fetch(ctx)
+			update, err := r.fetchSince(ctx, &reported)
 			if ctx.Err() != nil {
 				return
 			}
