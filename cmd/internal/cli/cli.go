@@ -78,6 +78,8 @@ func rootCommand(version string) *cobra.Command {
 pull requests, with no downtime and a way back.
 
 Exit codes: 0 success, 1 an error, 2 bad input, 3 differences found (plan and drift, with --exit-code).`,
+		Args:          argsOrBadInput(cobra.NoArgs), // an unknown command is bad input, too
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

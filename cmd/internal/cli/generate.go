@@ -61,7 +61,8 @@ Nothing is written unless everything could be generated.`,
 			return printJSON(cmd.OutOrStdout(), g.summary(*dir))
 		}
 		s := g.summary(*dir)
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %d files of %d new stacks, %d pipelines\n", s.Dir, s.Files, len(migrations), s.Pipelines)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s, %s\n", s.Dir,
+			counted(s.Files, "file"), counted(len(migrations), "new stack"), counted(s.Pipelines, "pipeline"))
 		return nil
 	}
 	return cmd

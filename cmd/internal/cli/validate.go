@@ -51,10 +51,11 @@ With --schema it prints the JSON Schema of one kind of file instead, for editors
 			}
 		}
 		if len(problems) > 0 {
-			return badInput(fmt.Errorf("%s has %d problems", args[0], len(problems)))
+			return badInput(fmt.Errorf("%s has %s", args[0], counted(len(problems), "problem")))
 		}
 		if *out == asText {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d products, %d services, %d migrations\n", args[0], len(e.Products), len(e.Services), len(e.Migrations))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %s, %s, %s\n", args[0],
+				counted(len(e.Products), "product"), counted(len(e.Services), "service"), counted(len(e.Migrations), "migration"))
 		}
 		return nil
 	}

@@ -65,7 +65,7 @@ func TestStartFails(t *testing.T) {
 func TestUnique(t *testing.T) {
 	label := regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	t.Run("Ein Name/mit äöü, sehr lang und noch viel länger als erlaubt", func(t *testing.T) {
-		a, b := unique(t), unique(t)
+		a, b := Unique(t), Unique(t)
 		if a == b || !label.MatchString(a) || !label.MatchString(b) {
 			t.Errorf("got %q and %q, want two different DNS labels", a, b)
 		}

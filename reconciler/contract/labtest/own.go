@@ -47,7 +47,7 @@ func (l *Lab) NewNamespace(tb testing.TB, cluster string) string {
 	if err != nil {
 		tb.Fatalf("connect to cluster %s: %v", cluster, err)
 	}
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: unique(tb)}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Unique(tb)}}
 	if _, err := client.CoreV1().Namespaces().Create(tb.Context(), namespace, metav1.CreateOptions{}); err != nil {
 		tb.Fatalf("create a namespace in cluster %s: %v", cluster, err)
 	}
@@ -65,7 +65,7 @@ func (l *Lab) NewNamespace(tb testing.TB, cluster string) string {
 // is main. It returns the URL to clone from and push to, without credentials. The end of the test deletes it.
 func (l *Lab) NewRepository(tb testing.TB) string {
 	tb.Helper()
-	name := unique(tb)
+	name := Unique(tb)
 	want := map[string]any{"name": name, "private": true, "default_branch": "main"}
 	if err := l.Git.call(tb.Context(), http.MethodPost, "/user/repos", want); err != nil {
 		tb.Fatalf("create a repository: %v", err)
@@ -107,9 +107,9 @@ func (g Git) call(ctx context.Context, method, path string, body any) error {
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// unique makes a DNS-1123 label that begins with the test's name, so that a person who looks into the lab knows whose it
+// Unique makes a DNS-1123 label that begins with the test's name, so that a person who looks into the lab knows whose it
 // is.
-func unique(tb testing.TB) string {
+func Unique(tb testing.TB) string {
 	name := strings.Trim(notInName.ReplaceAllString(strings.ToLower(tb.Name()), "-"), "-")
 	suffix := strings.ToLower(rand.Text()[:8])
 	return fmt.Sprintf("%.40s-%s", name, suffix)

@@ -41,11 +41,7 @@ func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, product
 		return err
 	}
 	services := e.InStack(product, stack)
-	namespaces := map[string]bool{}
-	for _, svc := range services {
-		namespaces[svc.Namespace.String()] = true
-	}
-	for _, ns := range slices.Sorted(maps.Keys(namespaces)) {
+	for _, ns := range namespaces(services) {
 		if err := old.namespace(ctx, ns); err != nil {
 			return err
 		}
@@ -109,6 +105,35 @@ func (s *Scenario) loadService(ctx context.Context, old *loader, e *estate.Estat
 		}
 	}
 	return nil
+}
+
+// DeleteNamespaces takes the product's namespaces out of both clusters. It does not wait until they are gone.
+func (s *Scenario) DeleteNamespaces(ctx context.Context, e *estate.Estate, product estate.ProductName, stack estate.StackName) error {
+	for _, cluster := range []string{labtest.Old, labtest.New} {
+		config, err := s.rest(cluster)
+		if err != nil {
+			return err
+		}
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return err
+		}
+		for _, ns := range namespaces(e.InStack(product, stack)) {
+			err := client.CoreV1().Namespaces().Delete(ctx, ns, metav1.DeleteOptions{})
+			if err != nil && !apierrors.IsNotFound(err) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func namespaces(services []estate.Service) []string {
+	names := map[string]bool{}
+	for _, svc := range services {
+		names[svc.Namespace.String()] = true
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // LabelNodes gives the nodes of a cluster the labels that services choose their nodes by: the sets in turn.

@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"cutover/charts"
+	"cutover/cmd/internal/lab/scenario"
+	"cutover/cmd/internal/lab/spinnaker"
+	"cutover/gitops/estate"
+	"cutover/reconciler/contract/labtest"
+	"cutover/reconciler/remote/gate"
+)
+
+// binary is the program under test.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "cutover-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "cutover")
+	if out, err := exec.Command("go", "build", "-o", binary, "cutover/cmd/cutover").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build cutover: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// place is a product in the lab, with a Gate of its own.
+type place struct {
+	*scenario.Scenario
+	gate      *spinnaker.Server
+	estate    *estate.Estate
+	migration estate.Migration
+	log       *strings.Builder
+}
+
+var prod = estate.Must(estate.ParseStackName("prod"))
+
+// newPlace loads the small estate into the lab. edit may change its files first.
+func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
+	t.Helper()
+	ctx, l := t.Context(), labtest.Get(t)
+	product := labtest.Unique(t)
+	files, versions := smallEstate(product)
+	if edit != nil {
+		files = edit(files)
+	}
+	repository := product
+	gate, err := spinnaker.New(spinnaker.Config{
+		Accounts: map[string]*rest.Config{"orbit-prod": l.REST(t, labtest.Old), "orbit-prod2": l.REST(t, labtest.New)},
+		Artifacts: []spinnaker.ArtifactAccount{{
+			Name: "values", URL: l.Git.URL + "/" + l.Git.Username + "/" + repository + ".git",
+			Username: l.Git.Username, Token: l.Git.Token,
+		}},
+		Charts: charts.Files,
+		Dir:    t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gate.Handler())
+	t.Cleanup(func() {
+		server.Close()
+		if err := gate.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := scenario.New(ctx, scenario.Config{
+		Lab: *l, Gate: server.URL, Dir: t.TempDir(), Repository: repository, Files: files, Versions: versions,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p := &place{Scenario: s, gate: gate, log: new(strings.Builder)}
+	if p.estate, p.migration, err = s.Estate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.LoadOldCluster(ctx, p.estate, p.migration.Product, prod); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.DeleteNamespaces(context.WithoutCancel(ctx), p.estate, p.migration.Product, prod); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func (p *place) start(t *testing.T) *scenario.Daemon {
+	t.Helper()
+	d, err := p.Start(t.Context(), binary, p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (p *place) mark(t *testing.T, phases ...estate.Phase) {
+	t.Helper()
+	for _, phase := range phases {
+		if _, err := p.Mark(t.Context(), p.migration, phase); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// await waits for a report, and shows the daemon's log if it does not come.
+func (p *place) await(t *testing.T, d *scenario.Daemon, what string, done func(scenario.Report) bool) scenario.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	r, err := d.Await(ctx, p.migration.Branch, done)
+	if err != nil {
+		_ = d.Kill()
+		t.Fatalf("waiting until %s: %v\nthe daemon's log:\n%s", what, err, p.log)
+	}
+	return r
+}
+
+func complete(p estate.Phase) func(scenario.Report) bool {
+	return func(r scenario.Report) bool {
+		return r.Marker.Phase == p.String() && r.Decision.Kind == "advance"
+	}
+}
+
+// pipelines counts the pipelines in Gate by id, over all applications.
+func (p *place) pipelines(t *testing.T) map[string]int {
+	t.Helper()
+	client, err := gate.New(gate.Config{Endpoint: p.Gate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, s := range p.estate.Services {
+		docs, err := client.Pipelines(t.Context(), s.Name.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, doc := range docs {
+			count[doc.ID()]++
+		}
+	}
+	return count
+}
