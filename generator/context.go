@@ -76,7 +76,7 @@ func chartArtifact(c estate.Chart, repository string) map[string]any {
 			name, version = name[:at], name[at+1:]
 		}
 		return map[string]any{"type": "helm/image", "name": path.Base(name), "reference": "oci://" + name, "version": version}
-	case estate.FromBuiltin:
+	default:
+		return map[string]any{"type": "helm/chart", "name": c.From.Ref}
 	}
-	return map[string]any{"type": "helm/chart", "name": c.From.Ref}
 }

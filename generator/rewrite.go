@@ -81,7 +81,7 @@ func (w *rewriter) scalars(n *yaml.Node, cursors []cursor) {
 		for i, element := range n.Content {
 			w.scalars(element, downIndex(cursors, i))
 		}
-	case yaml.ScalarNode:
+	default:
 		if text, ok := textOf(n); ok {
 			if rule, changed, ok := w.match(cursors, text); ok {
 				start, end := w.content(n), w.end(n)
@@ -156,7 +156,7 @@ func (w *rewriter) copied(n *yaml.Node, cursors []cursor) *yaml.Node {
 		for i, element := range n.Content {
 			out.Content = append(out.Content, w.copied(element, downIndex(cursors, i)))
 		}
-	case yaml.ScalarNode:
+	default:
 		if text, ok := textOf(n); ok {
 			_, out.Value, _ = w.match(cursors, text)
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,6 +79,7 @@ func TestTemplateErrors(t *testing.T) {
 	}
 }
 
+// TestTemplateBombs: each of these would take gigabytes or hours.
 func TestTemplateBombs(t *testing.T) {
 	tests := map[string]string{
 		"output":         `{{ range 3000 }}{{ repeat 1000 "x" }}{{ end }}`,
@@ -97,13 +97,9 @@ func TestTemplateBombs(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			_, err := generate(t, header+text)
 			if err == nil || !strings.HasPrefix(err.Error(), "pipeline-templates/deploy.yaml") {
 				t.Errorf("error = %v", err)
-			}
-			if took := time.Since(start); took > 10*time.Second {
-				t.Errorf("took %s", took)
 			}
 		})
 	}

@@ -61,6 +61,7 @@ func (w *rewriter) differs(n *yaml.Node, want, got any) int {
 				return w.differs(element, wantList[i], gotList[i])
 			}
 		}
+	default: // a scalar is one line
 	}
 	return line
 }
