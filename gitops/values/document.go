@@ -66,15 +66,14 @@ func parse(source []byte) *document {
 	if c.check(root, 0); len(d.faults) > 0 {
 		return d
 	}
-	if root.ShortTag() == "!!null" {
-		return d
-	}
 	content, err := sigsyaml.YAMLToJSON(source)
 	if err != nil {
 		d.fail(syntaxFault(source, err))
 		return d
 	}
-	d.root, d.json = root, content
+	if string(content) != "null" {
+		d.root, d.json = root, content
+	}
 	return d
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Problem is one mistake in one file.
@@ -18,7 +19,7 @@ type Problem struct {
 
 // String returns the problem as "file:line: message", the form that editors and terminals follow.
 func (p Problem) String() string {
-	return p.File + ":" + strconv.Itoa(p.Line) + ": " + p.Message
+	return oneLine(p.File) + ":" + strconv.Itoa(p.Line) + ": " + p.Message
 }
 
 // Problems are all mistakes of a revision, sorted by file, line and message.
@@ -37,7 +38,17 @@ func (ps Problems) Err() error {
 }
 
 func (ps *Problems) add(file string, line int, format string, args ...any) {
-	*ps = append(*ps, Problem{file, line, fmt.Sprintf(format, args...)})
+	*ps = append(*ps, Problem{file, line, oneLine(fmt.Sprintf(format, args...))})
+}
+
+// oneLine replaces what would break a line or a terminal, as names and keys may hold anything.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // sorted puts the problems into their order and drops repetitions.
