@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -39,7 +38,7 @@ func gitlabPush(ref, before, after string) string {
 
 func sign(body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
-	io.WriteString(mac, body)
+	mac.Write([]byte(body))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 

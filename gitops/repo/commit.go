@@ -58,11 +58,11 @@ func (r *Repository) commit(ctx context.Context, change estate.Change) (string, 
 		return "", err
 	}
 	// A zero hash stands for a branch that is not there yet.
-	old := plumbing.NewHash(change.Parent)
+	from := plumbing.NewHash(change.Parent)
 	if _, known := r.heads[change.Branch]; !known {
-		old = plumbing.ZeroHash
+		from = plumbing.ZeroHash
 	}
-	err = r.push(ctx, change.Branch, old, made.commit.Hash, pack)
+	err = r.push(ctx, change.Branch, from, made.commit.Hash, pack)
 	if errors.Is(err, errMoved) {
 		return r.landed(ctx, change, made.commit)
 	}
@@ -77,11 +77,12 @@ func (r *Repository) commit(ctx context.Context, change estate.Change) (string, 
 	return made.commit.Hash.String(), nil
 }
 
-// push returns errMoved if the branch is not at old, also when that was found out at the last moment.
-func (r *Repository) push(ctx context.Context, branch string, old, new plumbing.Hash, pack []byte) error {
+// push returns errMoved if the branch is not where it is to be pushed from, also when that was found out at the last
+// moment.
+func (r *Repository) push(ctx context.Context, branch string, from, to plumbing.Hash, pack []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, r.remote.timeout)
 	defer cancel()
-	err := r.remote.push(ctx, branch, old, new, pack)
+	err := r.remote.push(ctx, branch, from, to, pack)
 	if err == nil || errors.Is(err, errMoved) {
 		return err
 	}
@@ -89,7 +90,7 @@ func (r *Repository) push(ctx context.Context, branch string, old, new plumbing.
 		// Servers say in many ways that the branch moved during the push. It is surer to look.
 		if d, err := r.remote.open(ctx); err == nil {
 			defer d.close()
-			if d.heads[branch] != old {
+			if d.heads[branch] != from {
 				return errMoved
 			}
 		}

@@ -25,37 +25,39 @@ func (r *remote) explain(ctx context.Context, call string, err error) error {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return fmt.Errorf("%s %s: %w", call, r.url, context.Canceled)
 	}
-	kind, hint := classify(err)
+	hint, kind := classify(err)
 	return fmt.Errorf("%s %s: %w: %s%s", call, r.url, kind, r.scrub(err.Error()), hint)
 }
 
-func classify(err error) (kind error, hint string) {
+func classify(err error) (hint string, kind error) {
 	var status *githttp.Err
 	var hostKey *knownhosts.KeyError
 	var revoked *knownhosts.RevokedError
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, transport.ErrRepositoryNotFound):
-		return failure.ErrNotFound, " (it does not exist, or the credentials may not see it)"
+		return " (it does not exist, or the credentials may not see it)", failure.ErrNotFound
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
-		return failure.ErrRefused, " (check the username and the token)"
+		return " (check the username and the token)", failure.ErrRefused
 	case strings.Contains(err.Error(), "ssh: unable to authenticate"):
-		return failure.ErrRefused, " (check that the server knows the private key)"
+		return " (check that the server knows the private key)", failure.ErrRefused
 	case errors.As(err, &hostKey), errors.As(err, &revoked):
-		return failure.ErrRefused, " (the server's key is not the one of known_hosts)"
+		return " (the server's key is not the one of known_hosts)", failure.ErrRefused
 	case errors.As(err, &certificate):
-		return failure.ErrRefused, " (check the CA certificate)"
+		return " (check the CA certificate)", failure.ErrRefused
 	case errors.As(err, &status) && status.StatusCode()/100 == 4 &&
 		status.StatusCode() != http.StatusTooManyRequests && status.StatusCode() != http.StatusRequestTimeout:
-		return failure.ErrRefused, ""
+		return "", failure.ErrRefused
 	case errors.Is(err, errRejected):
-		// git says so when another push holds the branch at this moment.
-		if strings.Contains(err.Error(), "lock") {
-			return failure.ErrTransient, ""
+		// What git says when another push holds the branch at this moment.
+		for _, busy := range []string{"cannot lock ref", "failed to lock", "failed to update ref"} {
+			if strings.Contains(err.Error(), busy) {
+				return "", failure.ErrTransient
+			}
 		}
-		return failure.ErrRefused, ""
+		return "", failure.ErrRefused
 	}
-	return failure.ErrTransient, ""
+	return "", failure.ErrTransient
 }
 
 // scrub makes one short line without credentials.

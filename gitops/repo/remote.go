@@ -143,9 +143,9 @@ var errMoved = errors.New("the branch moved")
 // errRejected: the remote understood the push and did not do it. The text of the error says why.
 var errRejected = errors.New("push rejected")
 
-// push moves a branch from old to new in one step that the remote does or does not do; a zero old means that the
-// branch must not exist. The pack holds what the remote needs for new besides old.
-func (r *remote) push(ctx context.Context, branch string, old, new plumbing.Hash, pack []byte) error {
+// push moves a branch in one step that the remote does or does not do; a zero from means that the branch must not
+// exist. The pack holds what the remote needs for to besides from.
+func (r *remote) push(ctx context.Context, branch string, from, to plumbing.Hash, pack []byte) error {
 	session, err := r.transport.NewReceivePackSession(r.endpoint, r.auth)
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (r *remote) push(ctx context.Context, branch string, old, new plumbing.Hash
 		return err
 	}
 	ref := plumbing.NewBranchReferenceName(branch)
-	if refs.References[ref.String()] != old {
+	if refs.References[ref.String()] != from {
 		return errMoved
 	}
 	request := packp.NewReferenceUpdateRequestFromCapabilities(refs.Capabilities)
@@ -167,7 +167,7 @@ func (r *remote) push(ctx context.Context, branch string, old, new plumbing.Hash
 			return err
 		}
 	}
-	request.Commands = []*packp.Command{{Name: ref, Old: old, New: new}}
+	request.Commands = []*packp.Command{{Name: ref, Old: from, New: to}}
 	request.Packfile = io.NopCloser(bytes.NewReader(pack))
 	report, err := session.ReceivePack(ctx, request)
 	switch {

@@ -58,5 +58,5 @@ func (r *Repository) Watch(ctx context.Context, every time.Duration, wake <-chan
 }
 
 func vary(every time.Duration) time.Duration {
-	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64()))
+	return time.Duration(float64(every) * (1 - jitter + 2*jitter*rand.Float64())) //nolint:gosec // no secret depends on it
 }
