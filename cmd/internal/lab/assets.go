@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,12 +73,12 @@ func meshDefinitions(ctx context.Context, modules string) ([]apiextensionsv1.Cus
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.Open(filepath.Join(dir, "kubernetes", "customresourcedefinitions.gen.yaml"))
+	file := filepath.Join(dir, "kubernetes", "customresourcedefinitions.gen.yaml")
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read Istio's custom resources: %w", err)
 	}
-	defer file.Close()
-	decoder := yaml.NewYAMLOrJSONDecoder(file, 4096)
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(data), 4096)
 	var definitions []apiextensionsv1.CustomResourceDefinition
 	for {
 		var definition apiextensionsv1.CustomResourceDefinition
@@ -86,7 +87,7 @@ func meshDefinitions(ctx context.Context, modules string) ([]apiextensionsv1.Cus
 			return definitions, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read Istio's custom resources in %s: %w", file.Name(), err)
+			return nil, fmt.Errorf("read Istio's custom resources in %s: %w", file, err)
 		}
 		if definition.Name != "" { // the file has empty documents
 			definitions = append(definitions, definition)

@@ -60,7 +60,7 @@ func (b builder) binary(ctx context.Context, m module) (string, error) {
 	if exists(path) {
 		return path, nil
 	}
-	if err := os.MkdirAll(b.cache, 0o755); err != nil {
+	if err := os.MkdirAll(b.cache, 0o750); err != nil {
 		return "", fmt.Errorf("build %s: %w", m.name, err)
 	}
 	b.progress(m.name, Building)
@@ -68,7 +68,7 @@ func (b builder) binary(ctx context.Context, m module) (string, error) {
 	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 		return "", fmt.Errorf("build %s: wait for another process that builds it: %w", m.name, err)
 	}
-	defer lock.Unlock()
+	defer func() { _ = lock.Unlock() }()
 	if !exists(path) { // the process that held the lock may have built it
 		if err := b.build(ctx, m, path); err != nil {
 			return "", fmt.Errorf("build %s: %w", m.name, err)
@@ -81,7 +81,7 @@ func (b builder) binary(ctx context.Context, m module) (string, error) {
 // build writes the module's server to path, whole or not at all.
 func (b builder) build(ctx context.Context, m module, path string) error {
 	temp := path + ".tmp"
-	defer os.Remove(temp)
+	defer func() { _ = os.Remove(temp) }() // gone when the build succeeded
 	cmd := exec.CommandContext(ctx, "go", m.args(temp)...)
 	cmd.Dir = filepath.Join(b.modules, m.name)
 	cmd.Env = append(cmd.Environ(), buildEnv...)

@@ -57,17 +57,16 @@ func (l *Lab) startCluster(ctx context.Context, spec clusterSpec, etcd string) (
 	if err != nil {
 		return nil, err
 	}
+	// The whole estate arrives in these at once.
+	quick := []string{"--kube-api-qps=500", "--kube-api-burst=1000"}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return l.startController(ctx, c, "kube-controller-manager",
-			"--service-account-private-key-file", secrets.serviceAccount, "--root-ca-file", secrets.tlsCert,
-			// Twenty namespaces of Deployments arrive at once.
-			"--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-deployment-syncs=20",
-		)
+		return l.startController(ctx, c, "kube-controller-manager", append(quick,
+			"--concurrent-deployment-syncs=20",
+			"--service-account-private-key-file", secrets.serviceAccount,
+			"--root-ca-file", secrets.tlsCert)...)
 	})
-	group.Go(func() error {
-		return l.startController(ctx, c, "kube-scheduler", "--kube-api-qps=500", "--kube-api-burst=1000")
-	})
+	group.Go(func() error { return l.startController(ctx, c, "kube-scheduler", quick...) })
 	group.Go(func() error {
 		if err := createNodes(ctx, client); err != nil {
 			return err
@@ -86,8 +85,8 @@ func (l *Lab) startAPIServer(ctx context.Context, c *cluster, etcd string) (url 
 		name:  c.name + "/kube-apiserver",
 		tier:  1,
 		ports: 1,
-		command: func(ports []string) *exec.Cmd {
-			return l.server("kube-apiserver",
+		command: func(ctx context.Context, ports []string) *exec.Cmd {
+			return l.command(ctx, "kube-apiserver",
 				"--etcd-servers", etcd,
 				"--etcd-prefix", "/"+c.name,
 				"--bind-address", "127.0.0.1",
@@ -120,8 +119,8 @@ func (l *Lab) startController(ctx context.Context, c *cluster, name string, flag
 		name:  c.name + "/" + name,
 		tier:  2,
 		ports: 1,
-		command: func(ports []string) *exec.Cmd {
-			return l.server(name, append([]string{
+		command: func(ctx context.Context, ports []string) *exec.Cmd {
+			return l.command(ctx, name, append([]string{
 				"--kubeconfig", c.kubeconfig,
 				"--leader-elect=false",
 				"--bind-address", "127.0.0.1",
@@ -151,7 +150,7 @@ func (c *cluster) ask(ctx context.Context, port, path string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("GET %s: %s", url, response.Status)
 	}

@@ -17,9 +17,9 @@ func (l *Lab) startEtcd(ctx context.Context) (url string, err error) {
 	ports, err := l.serve(ctx, server{
 		name:  "etcd",
 		ports: 2,
-		command: func(ports []string) *exec.Cmd {
+		command: func(ctx context.Context, ports []string) *exec.Cmd {
 			client, peer := "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
-			return l.server("etcd",
+			return l.command(ctx, "etcd",
 				"--name", name,
 				"--data-dir", filepath.Join(l.state.dir, "etcd"),
 				"--listen-client-urls", client, "--advertise-client-urls", client,
@@ -49,7 +49,7 @@ func etcdServes(ctx context.Context, url, name string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	var list struct{ Members []struct{ Name string } }
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,7 +30,7 @@ type gate struct {
 }
 
 // startGate serves the stand-in, whose accounts are the lab's clusters.
-func (l *Lab) startGate(clusters map[string]*rest.Config, accounts map[string]string) (_ labtest.Gate, err error) {
+func (l *Lab) startGate(ctx context.Context, clusters map[string]*rest.Config, accounts map[string]string) (_ labtest.Gate, err error) {
 	const name = "gate"
 	l.report(name, Starting)
 	defer func() {
@@ -62,7 +63,7 @@ func (l *Lab) startGate(clusters map[string]*rest.Config, accounts map[string]st
 	if err != nil {
 		return labtest.Gate{}, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return labtest.Gate{}, err
 	}

@@ -49,9 +49,9 @@ func (l *Lab) startGitea(ctx context.Context) (labtest.Git, error) {
 		name:  "gitea",
 		tier:  1,
 		ports: 1,
-		command: func(ports []string) *exec.Cmd {
+		command: func(ctx context.Context, ports []string) *exec.Cmd {
 			file, err := l.writeGiteaConfig(ports[0])
-			cmd := l.server("gitea", "web", "--config", file)
+			cmd := l.command(ctx, "gitea", "web", "--config", file)
 			cmd.Err = err // reported by its Start
 			return cmd
 		},

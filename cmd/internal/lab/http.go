@@ -30,7 +30,7 @@ func callJSON(ctx context.Context, method, url, header, credential string, body 
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode/100 != 2 {
 		said, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 		return fmt.Errorf("%s %s: %s: %s", method, url, response.Status, said)

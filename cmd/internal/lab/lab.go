@@ -131,7 +131,7 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 		clients[c.name] = c.rest
 	}
 	var err error
-	if l.description.Gate, err = l.startGate(clients, accounts); err != nil {
+	if l.description.Gate, err = l.startGate(ctx, clients, accounts); err != nil {
 		return err
 	}
 	return l.description.Write(l.File())
@@ -191,11 +191,6 @@ func (l *Lab) watch(tier int, p *process) {
 		default: // one death is enough to know
 		}
 	}()
-}
-
-// server prepares a program that serves until Close, and not only until the end of the context that Start was given.
-func (l *Lab) server(name string, args ...string) *exec.Cmd {
-	return l.command(context.Background(), name, args...)
 }
 
 // command prepares one of the lab's programs. It works in the state directory, which tells whose process it is.

@@ -20,7 +20,7 @@ func (l *Lab) startKwok(ctx context.Context, c *cluster, client kubernetes.Inter
 	_, err := l.serve(ctx, server{
 		name:    c.name + "/kwok",
 		tier:    2,
-		command: func([]string) *exec.Cmd { return l.server("kwok", args...) },
+		command: func(ctx context.Context, _ []string) *exec.Cmd { return l.command(ctx, "kwok", args...) },
 		ready:   func(ctx context.Context, _ []string) error { return nodesReady(ctx, client) },
 	})
 	return err

@@ -52,22 +52,22 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	for account, cluster := range o.Accounts {
 		if cluster != labtest.Old && cluster != labtest.New {
-			return o, fmt.Errorf("lab: account %s names cluster %q; the clusters are %s and %s",
+			return o, fmt.Errorf("account %s names cluster %q; the clusters are %s and %s",
 				account, cluster, labtest.Old, labtest.New)
 		}
 	}
 	if o.Dir != "" {
 		dir, err := filepath.Abs(o.Dir)
 		if err != nil {
-			return o, fmt.Errorf("lab: state directory: %w", err)
+			return o, fmt.Errorf("state directory: %w", err)
 		}
 		o.Dir = dir
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return o, fmt.Errorf("lab: state directory: %w", err)
+			return o, fmt.Errorf("state directory: %w", err)
 		}
 		if len(entries) > 0 {
-			return o, fmt.Errorf("lab: state directory %s is not empty; name another or remove it", dir)
+			return o, fmt.Errorf("state directory %s is not empty; name another or remove it", dir)
 		}
 	}
 	if o.Progress == nil {

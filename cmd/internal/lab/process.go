@@ -80,7 +80,7 @@ func startProcess(s spawner, name string, cmd *exec.Cmd, logs string) (*process,
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the process has its own
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := s.startGroup(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -97,10 +97,8 @@ func startProcess(s spawner, name string, cmd *exec.Cmd, logs string) (*process,
 
 // stop ends the process, politely at first, and returns when it has ended.
 func (p *process) stop() {
-	select {
-	case <-p.done:
+	if p.hasEnded() {
 		return // its number may be another process's by now
-	default:
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
 	select {
@@ -108,6 +106,15 @@ func (p *process) stop() {
 	case <-time.After(stopGrace):
 		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.done
+	}
+}
+
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
 	}
 }
 

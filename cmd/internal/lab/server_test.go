@@ -36,7 +36,7 @@ func (l *Lab) shell(script string) server {
 	return server{
 		name:  "old/script",
 		ports: 1,
-		command: func([]string) *exec.Cmd {
+		command: func(context.Context, []string) *exec.Cmd {
 			cmd := exec.Command("sh", "-c", script)
 			cmd.Dir = l.state.dir
 			return cmd
@@ -98,7 +98,7 @@ func TestStopWholeGroup(t *testing.T) {
 	l := newLab(t)
 	p, err := startProcess(l.spawner, "stubborn", l.shell(`
 		tail -f /dev/null &
-		touch ready; wait`).command(nil), l.logs())
+		touch ready; wait`).command(t.Context(), nil), l.logs())
 	if err != nil {
 		t.Fatal(err)
 	}

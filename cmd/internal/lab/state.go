@@ -35,7 +35,7 @@ func openState(ctx context.Context, dir, runs string) (*state, error) {
 	if _, err := starting.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("wait for another lab's start: %w", err)
 	}
-	defer starting.Unlock()
+	defer func() { _ = starting.Unlock() }()
 	if err := removeAbandoned(runs); err != nil {
 		return nil, fmt.Errorf("remove the files of killed labs: %w", err)
 	}

@@ -26,8 +26,8 @@ func (l *Lab) startVault(ctx context.Context) (labtest.Vault, error) {
 		name:  "vault",
 		tier:  1,
 		ports: 1,
-		command: func(ports []string) *exec.Cmd {
-			return l.vaultCommand("127.0.0.1:"+ports[0], access.Token)
+		command: func(ctx context.Context, ports []string) *exec.Cmd {
+			return l.vaultCommand(ctx, "127.0.0.1:"+ports[0], access.Token)
 		},
 		ready: func(ctx context.Context, ports []string) error {
 			return call(ctx, ports[0], http.MethodGet, "auth/token/lookup-self", nil)
@@ -52,13 +52,13 @@ func (l *Lab) startVault(ctx context.Context) (labtest.Vault, error) {
 }
 
 // vaultCommand starts either the stock binary or the one from hack/lab/vault.
-func (l *Lab) vaultCommand(listen, token string) *exec.Cmd {
+func (l *Lab) vaultCommand(ctx context.Context, listen, token string) *exec.Cmd {
 	if l.binaries["vault"].found {
-		cmd := l.server("vault", "server", "-dev", "-dev-no-store-token", "-dev-listen-address", listen)
+		cmd := l.command(ctx, "vault", "server", "-dev", "-dev-no-store-token", "-dev-listen-address", listen)
 		cmd.Env = append(cmd.Environ(), "VAULT_DEV_ROOT_TOKEN_ID="+token)
 		return cmd
 	}
-	cmd := l.server("vault", "--listen", listen)
+	cmd := l.command(ctx, "vault", "--listen", listen)
 	cmd.Env = append(cmd.Environ(), "VAULT_ROOT_TOKEN="+token)
 	return cmd
 }

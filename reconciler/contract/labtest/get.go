@@ -24,49 +24,54 @@ func Get(tb testing.TB) *Lab {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return l
+	return l.lab
 }
 
-// lifeline is the standard input of the lab that this test binary started. It is kept reachable, since a collected file
-// is closed, and closing it stops the lab; the end of this process closes it.
-var lifeline io.Closer
+// running is a lab, and the lifeline of one that this test binary started: its standard input. Closing it stops the lab,
+// and so does the end of this process. It is kept reachable, since a collected file is closed.
+type running struct {
+	lab      *Lab
+	lifeline io.Closer
+}
 
-var shared = sync.OnceValues(func() (l *Lab, err error) {
+var shared = sync.OnceValues(func() (*running, error) {
 	if file := os.Getenv(Env); file != "" {
-		return Read(file)
+		l, err := Read(file)
+		return &running{lab: l}, err
 	}
-	l, lifeline, err = start(exec.Command("go", "run", "cutover/cmd/cutover", "lab", "exec", "--", "sh", "-c", hold))
-	return l, err
+	return start(exec.Command("go", "run", "cutover/cmd/cutover", "lab", "exec", "--", "sh", "-c", hold))
 })
 
-// start runs a command that starts a lab, prints the path of its description, and stops the lab when the closer, its
-// standard input, is closed.
-func start(cmd *exec.Cmd) (*Lab, io.Closer, error) {
+// start runs a command that starts a lab, prints the path of its description, and stops the lab at the end of its
+// standard input.
+func start(cmd *exec.Cmd) (*running, error) {
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// A file and not a buffer, so that the lab may complain after this process is gone.
 	stderr, err := os.CreateTemp("", "cutover-labtest-*")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer stderr.Close()
-	defer os.Remove(stderr.Name())
+	defer func() {
+		_ = stderr.Close()
+		_ = os.Remove(stderr.Name())
+	}()
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start a lab for this test binary: %w", err)
+		return nil, fmt.Errorf("start a lab for this test binary: %w", err)
 	}
 	file, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		err = cmd.Wait()
 		said, _ := io.ReadAll(io.NewSectionReader(stderr, 0, 1<<20))
-		return nil, nil, fmt.Errorf("start a lab for this test binary: %w: %s", err, bytes.TrimSpace(said))
+		return nil, fmt.Errorf("start a lab for this test binary: %w: %s", err, bytes.TrimSpace(said))
 	}
 	l, err := Read(strings.TrimSpace(file))
-	return l, stdin, err
+	return &running{lab: l, lifeline: stdin}, err
 }

@@ -40,14 +40,14 @@ func TestStart(t *testing.T) {
 	}
 	cmd := exec.Command("sh", "-c", hold)
 	cmd.Env = append(cmd.Environ(), Env+"="+file)
-	got, lifeline, err := start(cmd)
+	got, err := start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(sample, got); diff != "" {
+	if diff := cmp.Diff(sample, got.lab); diff != "" {
 		t.Error(diff)
 	}
-	if err := lifeline.Close(); err != nil {
+	if err := got.lifeline.Close(); err != nil {
 		t.Error(err)
 	}
 	if err := cmd.Wait(); err != nil {
@@ -56,7 +56,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestStartFails(t *testing.T) {
-	_, _, err := start(exec.Command("sh", "-c", "echo no space left >&2; exit 3"))
+	_, err := start(exec.Command("sh", "-c", "echo no space left >&2; exit 3"))
 	if err == nil || !strings.Contains(err.Error(), "exit status 3: no space left") {
 		t.Errorf("got %v, want the exit status and what the command said", err)
 	}

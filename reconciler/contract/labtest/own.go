@@ -97,7 +97,7 @@ func (g Git) call(ctx context.Context, method, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode/100 != 2 {
 		said, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
 		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, said)

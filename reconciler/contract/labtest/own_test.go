@@ -47,6 +47,6 @@ func status(t *testing.T, l *Lab, repository string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	return response.StatusCode
 }
