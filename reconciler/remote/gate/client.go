@@ -109,7 +109,7 @@ func New(c Config) (*Client, error) {
 func (c *Client) Accounts(ctx context.Context) ([]string, error) {
 	accounts, err := read(ctx, c, func(ctx context.Context) ([]api.Account, error) {
 		list, _, err := c.api.CredentialsControllerApi.GetAccountsUsingGET(ctx, nil)
-		return list, err
+		return list, orEmpty(list == nil, err)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list Spinnaker accounts: %w", err)

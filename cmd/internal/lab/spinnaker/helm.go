@@ -2,6 +2,7 @@ package spinnaker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -17,6 +18,10 @@ import (
 
 	"cutover/cmd/internal/lab/spinnaker/spel"
 )
+
+// helmKubeVersion is what the helm command v3.22 takes the cluster for unless it is told. As a library it would
+// take it for another one.
+const helmKubeVersion = "v1.37.0"
 
 // values merges the values files, later ones winning, and sets the overrides over them as Rosco gives them to
 // Helm: all in one --set, or --set-string unless they are raw.
@@ -67,24 +72,18 @@ func mergedValues(base, over map[string]any) map[string]any {
 // helmTemplate renders as the command `helm template` does: objects in the order of installation, then hooks.
 func helmTemplate(c bakeConfig, ch *chart.Chart, merged map[string]any) ([]byte, error) {
 	capabilities := chartutil.DefaultCapabilities.Copy()
-	if c.KubeVersion != "" {
-		version, err := chartutil.ParseKubeVersion(c.KubeVersion)
-		if err != nil {
-			return nil, err
-		}
-		capabilities.KubeVersion = *version
+	version, err := chartutil.ParseKubeVersion(cmp.Or(c.KubeVersion, helmKubeVersion))
+	if err != nil {
+		return nil, err
 	}
+	capabilities.KubeVersion = *version
 	if c.APIVersions != "" {
 		capabilities.APIVersions = append(capabilities.APIVersions, strings.Split(c.APIVersions, ",")...)
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(ch, merged); err != nil {
 		return nil, err
 	}
-	namespace := c.Namespace
-	if namespace == "" {
-		namespace = "default"
-	}
-	release := chartutil.ReleaseOptions{Name: c.OutputName, Namespace: namespace, Revision: 1, IsInstall: true}
+	release := chartutil.ReleaseOptions{Name: c.OutputName, Namespace: cmp.Or(c.Namespace, "default"), Revision: 1, IsInstall: true}
 	values, err := chartutil.ToRenderValues(ch, merged, release, capabilities)
 	if err != nil {
 		return nil, err

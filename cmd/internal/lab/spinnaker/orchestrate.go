@@ -15,9 +15,12 @@ const deepestPipeline = 10
 
 // trigger answers 202 with the execution's reference.
 func (s *Server) trigger(w http.ResponseWriter, r *http.Request) error {
-	trigger := map[string]any{}
+	var trigger map[string]any
 	if err := readJSON(r, &trigger); err != nil {
 		return err
+	}
+	if trigger == nil { // the body is optional
+		trigger = map[string]any{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

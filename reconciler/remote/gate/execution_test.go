@@ -1,0 +1,101 @@
+package gate
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cutover/generator/pipeline"
+	"cutover/reconciler/failure"
+)
+
+func TestExecution(t *testing.T) {
+	f := newFake(t, map[string]http.HandlerFunc{
+		"GET /pipelines/01J": inTurn(emptyAnswer, say(200, `{"id":"01J","application":"api","pipelineConfigId":"id-1","status":"SUCCEEDED",
+			"buildTime":1000,"startTime":1500,"endTime":1700000000123,"trigger":{"correlationId":"c","parameters":{}},"stages":[]}`)),
+		"GET /pipelines/01K": say(404, `{"message":"Pipeline not found (id: 01K)"}`),
+	})
+	client := f.client(t, "")
+	got, err := client.Execution(t.Context(), "01J") // Gate swallows an error of Orca: an empty 200 comes first
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := pipeline.Execution{ID: "01J", Application: "api", PipelineID: "id-1", CorrelationID: "c", Status: pipeline.Succeeded,
+		Started: time.UnixMilli(1500).UTC(), Ended: time.UnixMilli(1700000000123).UTC()}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := client.Execution(t.Context(), "01K"); !errors.Is(err, failure.ErrNotFound) || !strings.Contains(err.Error(), "id: 01K") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestReason(t *testing.T) {
+	for name, tt := range map[string]struct{ body, want string }{
+		"succeeded": {`{"status":"SUCCEEDED","stages":[{"status":"FAILED_CONTINUE","name":"Bake","context":{"exception":{"details":{"errors":["x"]}}}}]}`, ""},
+		"running":   {`{"status":"RUNNING","stages":[{"status":"TERMINAL","name":"Bake"}]}`, ""},
+		"exception": {`{"status":"TERMINAL","stages":[{"status":"SUCCEEDED","name":"Bake"},
+			{"status":"TERMINAL","name":"Deploy","context":{"exception":{"details":{"error":"Unexpected Task Failure","errors":["Deploy failed\n for manifest","and more"]}}}}]}`,
+			"Deploy: Deploy failed for manifest; and more"},
+		"only an error": {`{"status":"TERMINAL","stages":[{"status":"TERMINAL","name":"Deploy","context":{"exception":{"details":{"error":"boom"}}}}]}`, "Deploy: boom"},
+		"in a child stage": {`{"status":"TERMINAL","stages":[{"id":"1","status":"TERMINAL","name":"Checks"},
+			{"id":"2","parentStageId":"1","status":"TERMINAL","name":"Check precondition (expression)","context":{"exception":{"details":{"errors":["frozen"]}}}}]}`, "Checks: frozen"},
+		"clouddriver": {`{"status":"TERMINAL","stages":[{"status":"TERMINAL","name":"Deploy","context":{"kato.tasks":[{},{"exception":{"message":"no quota"}}]}}]}`, "Deploy: no quota"},
+		"canceled":    {`{"status":"CANCELED","cancellationReason":"wrong\nversion","stages":[{"status":"CANCELED","name":"Wait"}]}`, "wrong version"},
+		"never began": {`{"status":"TERMINAL","cancellationReason":"Failed on startup: no such artifact","stages":[]}`, "Failed on startup: no such artifact"},
+		"wordless":    {`{"status":"TERMINAL","stages":[{"status":"TERMINAL","name":"Deploy"}]}`, "Deploy: failed without a message"},
+		"of no stage": {`{"status":"TERMINAL"}`, "no stage says why"},
+		"own parent":  {`{"status":"TERMINAL","stages":[{"id":"1","parentStageId":"1","status":"TERMINAL","name":"Odd","context":{"exception":"text"}}]}`, "Odd: failed without a message"},
+		"long":        {`{"status":"CANCELED","cancellationReason":"` + strings.Repeat("é", 400) + `"}`, strings.Repeat("é", 250) + "..."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, map[string]http.HandlerFunc{"GET /pipelines/01J": say(200, tt.body)})
+			got, err := f.client(t, "").Execution(t.Context(), "01J")
+			if err != nil || got.Reason != tt.want {
+				t.Errorf("reason = %q, %v, want %q", got.Reason, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	const first, second = `{"id":"01A","buildTime":5,"status":"RUNNING","trigger":{"correlationId":"cutover.api.d1.1"}}`,
+		`{"id":"01B","buildTime":5,"status":"RUNNING","trigger":{"correlationId":"cutover.api.d1.1"}}`
+	f := newFake(t, map[string]http.HandlerFunc{"GET /applications/api/executions/search": func(w http.ResponseWriter, r *http.Request) {
+		criteria, err := base64.StdEncoding.DecodeString(r.URL.Query().Get("trigger"))
+		if want := `{"correlationId":"cutover\\.api\\.d1\\.1"}`; err != nil || string(criteria) != want {
+			t.Errorf("trigger = %s, %v, want %s", criteria, err, want)
+		}
+		if query := r.URL.Query(); query.Get("size") != "10" || query.Get("expand") != "true" {
+			t.Errorf("query = %v, want a bounded and expanded search", query)
+		}
+		say(200, `[`+first+`,{"id":"01C","status":"RUNNING","trigger":{"correlationId":"CUTOVER.api.d1.1"}},`+second+`]`)(w, r)
+	}})
+	got, err := f.client(t, "").Find(t.Context(), "api", "cutover.api.d1.1")
+	if err != nil || len(got) != 2 || got[0].ID != "01B" || got[1].ID != "01A" {
+		t.Errorf("Find = %v, %v, want 01B and 01A", got, err)
+	}
+}
+
+func TestListsOfOddShape(t *testing.T) {
+	f := newFake(t, map[string]http.HandlerFunc{
+		"GET /applications/odd/pipelineConfigs":  say(200, `["text"]`),
+		"GET /applications/none/pipelineConfigs": noPipeline,
+		"GET /executions":                        say(200, `[{"id":7}]`),
+	})
+	client := f.client(t, "")
+	if _, err := client.Pipelines(t.Context(), "odd"); !errors.Is(err, failure.ErrRefused) {
+		t.Errorf("error = %v", err)
+	}
+	if list, err := client.Pipelines(t.Context(), "none"); err != nil || len(list) > 0 {
+		t.Errorf("Pipelines = %v, %v, want none", list, err)
+	}
+	if _, err := client.Recent(t.Context(), "api", "id-1", 3); !errors.Is(err, failure.ErrRefused) {
+		t.Errorf("error = %v", err)
+	}
+}
