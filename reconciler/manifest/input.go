@@ -74,7 +74,7 @@ func (in Input) Digest() string {
 	for _, c := range in.Charts {
 		writeAll(h, c.Name.String(), chartDigest(c))
 	}
-	// %#v writes maps in sorted order, and the type of every value with it.
+	// %#v writes maps in sorted order, and quotes strings, so that 80 and "80" differ.
 	writeAll(h, fmt.Sprintf("%#v", in.Values))
 	return hex.EncodeToString(h.Sum(nil))
 }
