@@ -6,7 +6,6 @@ import (
 	"maps"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"cutover/reconciler/manifest"
 )
@@ -55,13 +54,13 @@ func encodeStringData(secret map[string]any) {
 // With strict, a field that the kind does not have is an error. A kind that is not known here keeps its values.
 func canonical(o manifest.Object, strict bool) (map[string]any, error) {
 	gvk := o.GroupVersionKind()
-	if !scheme.Scheme.Recognizes(gvk) {
+	if !builtin().Recognizes(gvk) {
 		out := o.DeepCopy().Object
 		strip(out)
 		dropNulls(out)
 		return out, nil
 	}
-	typed, err := scheme.Scheme.New(gvk)
+	typed, err := builtin().New(gvk)
 	if err != nil {
 		return nil, err
 	}

@@ -3,23 +3,12 @@ package drift
 import (
 	"fmt"
 	"slices"
-	"sync"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/client-go/applyconfigurations"
-	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"cutover/reconciler/manifest"
 )
-
-// knownTypes are the schemas of Kubernetes' own kinds. Parsing them takes a tenth of a second, so it is done once,
-// when first needed.
-var knownTypes = sync.OnceValue(func() managedfields.TypeConverter {
-	return applyconfigurations.NewTypeConverter(scheme.Scheme)
-})
 
 // comparison is a desired object beside the live one.
 type comparison struct {
@@ -69,14 +58,6 @@ func compare(want, have manifest.Object, manager string, exempt []pointer) (*com
 	}
 	c.changed = diff.Removed.Union(diff.Modified)
 	return c, c.findRemoved(exempt)
-}
-
-func asTyped(o map[string]any, opts ...typed.ValidationOptions) (*typed.TypedValue, error) {
-	u := &unstructured.Unstructured{Object: o}
-	if scheme.Scheme.Recognizes(u.GroupVersionKind()) {
-		return knownTypes().ObjectToTyped(u, opts...)
-	}
-	return managedfields.NewDeducedTypeConverter().ObjectToTyped(u, opts...)
 }
 
 // owners reads managedFields: what our apply owns, and what anybody else does.
@@ -176,15 +157,12 @@ func (c *comparison) payload(want, have manifest.Object, exempt []pointer) manif
 
 // mustWrite tells whether the pointer leads to a field that only we own, or into a value that git names as a whole.
 func (c *comparison) mustWrite(ptr pointer) bool {
-	for path := range c.owned.Leaves().All() {
-		if (ptr.covers(path) || ptr.within(path)) && !c.shared.Has(path) {
-			return true
-		}
-	}
-	for path := range c.named.Leaves().All() {
-		if ptr.within(path) {
-			return true
-		}
-	}
-	return false
+	must := false
+	c.owned.Leaves().Iterate(func(path fieldpath.Path) {
+		must = must || (ptr.covers(path) || ptr.within(path)) && !c.shared.Has(path)
+	})
+	c.named.Leaves().Iterate(func(path fieldpath.Path) {
+		must = must || ptr.within(path)
+	})
+	return must
 }

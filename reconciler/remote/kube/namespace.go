@@ -1,0 +1,39 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"cutover/reconciler/failure"
+	"cutover/reconciler/manifest"
+)
+
+// EnsureNamespace makes a namespace that git names for a service, unless it exists. What it makes is labelled as
+// managed by us. Namespaces are never deleted.
+func (k *Cluster) EnsureNamespace(ctx context.Context, name string) error {
+	ref := manifest.Ref{Version: "v1", Kind: "Namespace", Name: name}
+	client := k.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
+	have, err := client.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case err == nil && have.GetDeletionTimestamp() != nil:
+		return fmt.Errorf("%s: %w: it is being deleted", ref, failure.ErrTransient)
+	case err == nil:
+		return nil
+	case !apierrors.IsNotFound(err):
+		return wrap("get", ref, err)
+	}
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(ref.GroupVersionKind())
+	o.SetName(name)
+	o.SetLabels(map[string]string{"app.kubernetes.io/managed-by": k.manager})
+	_, err = client.Create(ctx, o, metav1.CreateOptions{FieldManager: k.manager})
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return wrap("create", ref, err)
+}
