@@ -127,16 +127,17 @@ func syntaxFault(source []byte, err error) (line int, message string) {
 
 // inPlainWords adds what to do to the library's most frequent complaints.
 func inPlainWords(message string) string {
-	advice := map[string]string{
-		"did not find expected key":                      "check the indentation",
-		"did not find expected '-' indicator":            "check the indentation",
-		"mapping values are not allowed in this context": "check the indentation, and put text that holds ': ' in quotes",
-		"found character that cannot start any token":    "put text that starts with it in quotes",
-		"found unexpected end of stream":                 "a quote is not closed",
-		"could not find expected ':'":                    "write key: value",
-	}
-	if todo, ok := advice[message]; ok {
-		message += ": " + todo
+	switch message {
+	case "did not find expected key", "did not find expected '-' indicator":
+		message += ": check the indentation"
+	case "mapping values are not allowed in this context":
+		message += ": check the indentation, and put text that holds ': ' in quotes"
+	case "found character that cannot start any token":
+		message += ": put text that starts with it in quotes"
+	case "found unexpected end of stream":
+		message += ": a quote is not closed"
+	case "could not find expected ':'":
+		message += ": write key: value"
 	}
 	return "syntax: " + message
 }

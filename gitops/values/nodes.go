@@ -38,6 +38,7 @@ func (c *checker) check(n *yaml.Node, depth int) int {
 	c.sizes[n] = 0
 	size := 1
 	switch n.Kind {
+	case yaml.DocumentNode: // holds the root; the walk begins below it
 	case yaml.AliasNode:
 		size = c.check(n.Alias, depth+1)
 	case yaml.MappingNode:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -116,8 +117,8 @@ func (d *document) conform(s *schema) {
 		d.fail(1, err.Error())
 		return
 	}
-	invalid, ok := s.compiled.Validate(content).(*jsonschema.ValidationError)
-	if !ok {
+	var invalid *jsonschema.ValidationError
+	if !errors.As(s.compiled.Validate(content), &invalid) {
 		return
 	}
 	d.faulty = map[string]bool{}

@@ -246,7 +246,7 @@ func (p *pass) checkFiles(service estate.Service, f *file, files, generated []st
 		stack, isValues := strings.CutSuffix(name, stackValues)
 		at := path.Join(service.Path, name)
 		switch {
-		case isValues && !(f.knows("stacks") && p.main.knows("products")): // the stack may be what is at fault
+		case isValues && (!f.knows("stacks") || !p.main.knows("products")): // the stack may be what is at fault
 		case isValues && slices.Contains(names, stack):
 			p.report(at, 1, "service %s has no stack %s: add it to service.yaml or delete this file", service.Name, stack)
 		case isValues:
