@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"cutover/reconciler/failure"
@@ -38,10 +39,15 @@ func (e *answerError) Unwrap() error { return e.kind }
 // already tells without the query.
 func plain(err error) error {
 	var answer *answerError
-	if errors.As(err, &answer) {
+	var request *url.Error
+	switch {
+	case errors.As(err, &answer):
 		return answer
+	case errors.As(err, &request):
+		return fmt.Errorf("%w: %w", failure.ErrTransient, request.Err)
+	default:
+		return err
 	}
-	return err
 }
 
 // checker is the transport below spin's API. It lets an answer pass only if that API can read it right: spin

@@ -45,6 +45,7 @@ type Config struct {
 // Client is Spinnaker as the reconciler needs it. It may be used by several goroutines.
 type Client struct {
 	endpoint string
+	timeout  time.Duration
 	retryFor time.Duration
 	log      *slog.Logger
 	session  *session
@@ -91,11 +92,11 @@ func New(c Config) (*Client, error) {
 	checked := &http.Client{
 		Jar:           s.http.Jar,
 		Transport:     &checker{base: s.http.Transport, session: s},
-		Timeout:       c.HTTPTimeout,
 		CheckRedirect: lastResponse,
 	}
 	return &Client{
 		endpoint: endpoint,
+		timeout:  c.HTTPTimeout,
 		retryFor: c.RetryFor,
 		log:      c.Log,
 		session:  s,
@@ -122,8 +123,11 @@ func (c *Client) Accounts(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// call authenticates and makes one call.
+// call authenticates and makes one call. Its time is bounded by the context, not by the HTTP client, which would
+// hide the checker's error behind one of its own.
 func call[T any](ctx context.Context, c *Client, do func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	authenticated, err := c.session.context(ctx)
 	if err != nil {
 		var none T

@@ -133,7 +133,7 @@ func (r *stageRun) boundArtifact(in inputArtifact) (artifact, error) {
 		object = r.bound(in.ID)
 	}
 	if len(object) == 0 {
-		return artifact{}, fmt.Errorf("Input artifact (id: %s, account: %s) could not be found in execution (id: %s).", in.ID, in.Account, r.execution.ID)
+		return artifact{}, fmt.Errorf("input artifact (id: %s, account: %s) could not be found in execution (id: %s)", in.ID, in.Account, r.execution.ID)
 	}
 	rendered, failures := spel.Render(object, r.server.env(r.execution, r.stage))
 	if len(failures) > 0 {

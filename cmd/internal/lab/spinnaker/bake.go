@@ -39,9 +39,9 @@ func bake(ctx context.Context, r *stageRun) (outcome, error) {
 	case !strings.EqualFold(c.TemplateRenderer, "HELM3"):
 		return outcome{}, fmt.Errorf("the stand-in bakes with HELM3 only, not with %q", c.TemplateRenderer)
 	case len(c.InputArtifacts) == 0:
-		return outcome{}, errors.New("At least one input artifact to bake must be supplied")
+		return outcome{}, errors.New("at least one input artifact to bake must be supplied")
 	case len(c.Expected) != 1:
-		return outcome{}, errors.New("The Bake (Manifest) stage produces one embedded base64 artifact. Please ensure that your Bake (Manifest) stage config's `Produces Artifacts` section (`expectedArtifacts` field) contains exactly one artifact.")
+		return outcome{}, errors.New("the Bake (Manifest) stage produces one embedded base64 artifact: its expectedArtifacts must name exactly one")
 	}
 	inputs := make([]artifact, len(c.InputArtifacts))
 	for i, in := range c.InputArtifacts {
@@ -52,7 +52,7 @@ func bake(ctx context.Context, r *stageRun) (outcome, error) {
 	}
 	chart, err := r.server.chart(ctx, inputs[0], c.ChartFilePath)
 	if err != nil {
-		return outcome{}, fmt.Errorf("Failed to fetch helm template: %w", err)
+		return outcome{}, fmt.Errorf("failed to fetch helm template: %w", err)
 	}
 	merged, err := r.server.values(ctx, inputs[1:], c)
 	if err != nil {

@@ -40,7 +40,7 @@ func (r *stageRun) account() (*cluster, error) {
 	name := textOf(r.context, "account")
 	c, ok := r.server.accounts[name]
 	if !ok {
-		return nil, fmt.Errorf("Credentials %q not found", name)
+		return nil, fmt.Errorf("credentials %q not found", name)
 	}
 	return c, nil
 }

@@ -81,7 +81,7 @@ func deployManifest(ctx context.Context, r *stageRun) (outcome, error) {
 }
 
 func deployFailed(o *unstructured.Unstructured, err error) error {
-	return fmt.Errorf("Deploy failed for manifest: %s %s. Error: %w", strings.ToLower(o.GetKind()), o.GetName(), err)
+	return fmt.Errorf("deploy failed for manifest %s %s: %w", strings.ToLower(o.GetKind()), o.GetName(), err)
 }
 
 // rank orders kinds as Helm installs them.
@@ -102,7 +102,7 @@ func (r *stageRun) manifests(ctx context.Context, c deployConfig) ([]*unstructur
 		return flat(objects)
 	}
 	if c.ManifestArtifactID == "" && len(c.ManifestArtifact) == 0 {
-		return nil, errors.New("No manifest artifact was specified")
+		return nil, errors.New("no manifest artifact was specified")
 	}
 	a, err := r.boundArtifact(inputArtifact{ID: c.ManifestArtifactID, Artifact: c.ManifestArtifact, Account: c.ArtifactAccount})
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *stageRun) manifests(ctx context.Context, c deployConfig) ([]*unstructur
 	for _, o := range objects {
 		rendered, failures := spel.Render(o.Object, env)
 		if len(failures) > 0 {
-			return nil, fmt.Errorf("Failed on evaluation of %s: %s", failures[0].Expression, failures[0].Reason)
+			return nil, fmt.Errorf("failed on evaluation of %s: %s", failures[0].Expression, failures[0].Reason)
 		}
 		o.Object, _ = rendered.(map[string]any)
 	}

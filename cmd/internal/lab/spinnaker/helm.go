@@ -30,7 +30,7 @@ func (s *Server) values(ctx context.Context, files []artifact, c bakeConfig) (ma
 	for _, a := range files {
 		data, err := s.content(ctx, a)
 		if err != nil {
-			return nil, fmt.Errorf("Failed to fetch helm values file: %w", err)
+			return nil, fmt.Errorf("failed to fetch helm values file: %w", err)
 		}
 		var file map[string]any
 		if err := yaml.Unmarshal(data, &file); err != nil {

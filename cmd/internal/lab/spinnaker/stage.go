@@ -43,7 +43,7 @@ func execute(ctx context.Context, r *stageRun) (outcome, error) {
 		"jenkins":            jenkins,
 	}[r.stage.Type]
 	if !known {
-		return outcome{}, fmt.Errorf("No StageDefinitionBuilder implementation for %s found", r.stage.Type)
+		return outcome{}, fmt.Errorf("no StageDefinitionBuilder implementation for %s found", r.stage.Type)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
