@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -80,7 +81,7 @@ func (k *Cluster) applyRun(ctx context.Context, set manifest.Set, run []manifest
 		})
 	}
 	_ = group.Wait() // all are tried; their errors are in errs
-	slices.SortFunc(errs, func(a, b error) int { return slices.Compare([]byte(a.Error()), []byte(b.Error())) })
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -2,9 +2,11 @@ package kube_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +23,12 @@ import (
 	"cutover/reconciler/drift"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/remote/kube"
+)
+
+var (
+	crdResource        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	namespaceResource  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	apiServiceResource = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 )
 
 // bench is a namespace of a real cluster, our adapter to it, and a client that plays everybody else.
@@ -56,9 +64,13 @@ func open(t testing.TB, config *rest.Config) *kube.Cluster {
 	return cluster
 }
 
-// objects reads YAML documents into the test's namespace.
+// clusterScoped are the kinds of the tests' objects that have no namespace.
+var clusterScoped = []string{"APIService", "CustomResourceDefinition"}
+
+// objects reads YAML documents into the test's namespace, whose name also stands for NAMESPACE.
 func (b *bench) objects(text string) []manifest.Object {
 	b.Helper()
+	text = strings.ReplaceAll(text, "NAMESPACE", b.namespace)
 	var out []manifest.Object
 	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096); ; {
 		o := &unstructured.Unstructured{}
@@ -71,7 +83,7 @@ func (b *bench) objects(text string) []manifest.Object {
 		if len(o.Object) == 0 {
 			continue
 		}
-		if o.GetKind() != "Namespace" && !strings.HasPrefix(o.GetKind(), "Cluster") && !strings.HasPrefix(o.GetKind(), "Custom") {
+		if !slices.Contains(clusterScoped, o.GetKind()) {
 			o.SetNamespace(b.namespace)
 		}
 		out = append(out, o)
@@ -156,6 +168,9 @@ func (b *bench) edit(resource, name string, kind types.PatchType, patch string) 
 		b.Fatal(err)
 	}
 }
+
+// background is a context for cleaning up, when the test's own has ended.
+func (b *bench) background() context.Context { return context.WithoutCancel(b.Context()) }
 
 // create makes an object that is not ours.
 func (b *bench) create(resource, text string) *unstructured.Unstructured {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/failure"
@@ -46,7 +45,10 @@ spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: api}
 `
 
-// An edit and a deletion are told within a second, found, and put right.
+// patience is how long a change may take to be told: milliseconds on an idle machine, more on a busy one.
+const patience = 5 * time.Second
+
+// Edits and a deletion are told at once, found, and put right.
 func TestEditsAreSeenAndRepaired(t *testing.T) {
 	b := newBench(t)
 	git := b.objects(workload)
@@ -71,9 +73,8 @@ func TestEditsAreSeenAndRepaired(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.wantSame(b.set, git)
-			drain(b)
 			c.edit()
-			deadline := time.After(time.Second)
+			start, deadline := time.Now(), time.After(patience)
 			for {
 				select {
 				case set := <-b.cluster.Changes():
@@ -81,7 +82,7 @@ func TestEditsAreSeenAndRepaired(t *testing.T) {
 						t.Fatalf("%s changed, want %s", set, b.set)
 					}
 				case <-deadline:
-					t.Fatalf("not seen within a second")
+					t.Fatalf("not seen within %s", patience)
 				}
 				plan := b.decide(b.set, git)
 				if len(plan.Apply) == 0 {
@@ -90,22 +91,12 @@ func TestEditsAreSeenAndRepaired(t *testing.T) {
 				if text := report(b.set, plan); !strings.Contains(text, c.want) {
 					t.Errorf("got\n%s\nwant %q", text, c.want)
 				}
+				t.Logf("seen after %s", time.Since(start).Round(time.Millisecond))
 				b.obey(b.set, plan)
 				b.wantSame(b.set, git)
 				return
 			}
 		})
-	}
-}
-
-// drain takes what was told of earlier changes.
-func drain(b *bench) {
-	for {
-		select {
-		case <-b.cluster.Changes():
-		case <-time.After(100 * time.Millisecond):
-			return
-		}
 	}
 }
 
@@ -158,23 +149,19 @@ func TestBrokenAPI(t *testing.T) {
 	git := b.objects(workload)
 	b.obey(b.set, b.decide(b.set, git))
 	group := b.namespace + ".example.com"
-	services := b.others.Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"})
-	nowhere := b.objects(strings.ReplaceAll(`
+	services := b.others.Resource(apiServiceResource)
+	nowhere := b.objects(`
 apiVersion: apiregistration.k8s.io/v1
-kind: CustomAPIService
-metadata: {name: v1.GROUP}
+kind: APIService
+metadata: {name: v1.NAMESPACE.example.com}
 spec:
-  group: GROUP
+  group: NAMESPACE.example.com
   version: v1
   groupPriorityMinimum: 100
   versionPriority: 100
   insecureSkipTLSVerify: true
   service: {namespace: NAMESPACE, name: nowhere}
-`, "GROUP", group))[0]
-	nowhere.SetKind("APIService")
-	if err := setNested(nowhere.Object, b.namespace, "spec", "service", "namespace"); err != nil {
-		t.Fatal(err)
-	}
+`)[0]
 	if _, err := services.Create(t.Context(), nowhere, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package kube_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -11,23 +10,12 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/contract/labtest"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/manifest"
 )
-
-var (
-	crdResource       = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	namespaceResource = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-	setNested         = unstructured.SetNestedField
-)
-
-// background is a context for cleaning up, when the test's own has ended.
-func (b *bench) background() context.Context { return context.WithoutCancel(b.Context()) }
 
 func (b *bench) exists(resource, name string) bool {
 	b.Helper()
