@@ -8,10 +8,12 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 PACKAGES ?= ./...
 FUZZTIME ?= 60s
 
-# One setting for every build, so that they share one build cache. The version is given by name, so that an
-# archive without .git builds, too.
+# One setting for building, testing and linting, so that they share what is compiled. The version is linked in, so
+# that an archive without .git builds, too.
 export CGO_ENABLED := 0
-BUILD := go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+export GOFLAGS     := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
+
+BUILD := go build -ldflags '-s -w -X main.version=$(VERSION)'
 LINT  := go tool -modfile=hack/tools/go.mod golangci-lint
 
 .PHONY: help build demo lab test lint fmt fuzz golden image check clean
