@@ -69,7 +69,7 @@ func (t *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, fail(failure.ErrTransient, 0, err.Error())
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	status := response.StatusCode
 	body, err := io.ReadAll(io.LimitReader(response.Body, largestAnswer+1))
 	switch {

@@ -47,7 +47,7 @@ func (c *Client) EnsureApplication(ctx context.Context, a pipeline.Application) 
 func (c *Client) applicationExists(ctx context.Context, name string) (bool, error) {
 	_, err := read(ctx, c, func(ctx context.Context) (map[string]any, error) {
 		// Without expand, Gate asks its store only, not every cluster.
-		found, _, err := c.api.ApplicationControllerApi.GetApplicationUsingGET(ctx, escaped(name),
+		found, _, err := c.api.ApplicationControllerApi.GetApplicationUsingGET(ctx, escaped(name), //nolint:bodyclose // spin closes it
 			&api.ApplicationControllerApiGetApplicationUsingGETOpts{Expand: optional.NewBool(false)})
 		return found, orEmpty(found == nil, err)
 	})
@@ -59,7 +59,7 @@ func (c *Client) applicationExists(ctx context.Context, name string) (bool, erro
 
 func (c *Client) createApplication(ctx context.Context, a pipeline.Application) error {
 	started, err := call(ctx, c, func(ctx context.Context) (map[string]any, error) {
-		ref, _, err := c.api.TaskControllerApi.TaskUsingPOST1(ctx, map[string]any{
+		ref, _, err := c.api.TaskControllerApi.TaskUsingPOST1(ctx, map[string]any{ //nolint:bodyclose // spin closes it
 			"application": a.Name,
 			"description": "Create application: " + a.Name,
 			"job": []any{map[string]any{
@@ -122,7 +122,7 @@ func (t task) reason() string {
 
 func (c *Client) task(ctx context.Context, id string) (task, error) {
 	return read(ctx, c, func(ctx context.Context) (task, error) {
-		answer, _, err := c.api.TaskControllerApi.GetTaskUsingGET1(ctx, escaped(id))
+		answer, _, err := c.api.TaskControllerApi.GetTaskUsingGET1(ctx, escaped(id)) //nolint:bodyclose // spin closes it
 		if err := orEmpty(answer == nil, err); err != nil {
 			return task{}, err
 		}

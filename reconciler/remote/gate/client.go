@@ -109,7 +109,7 @@ func New(c Config) (*Client, error) {
 // Accounts lists the names of the accounts that Spinnaker deploys to, sorted.
 func (c *Client) Accounts(ctx context.Context) ([]string, error) {
 	accounts, err := read(ctx, c, func(ctx context.Context) ([]api.Account, error) {
-		list, _, err := c.api.CredentialsControllerApi.GetAccountsUsingGET(ctx, nil)
+		list, _, err := c.api.CredentialsControllerApi.GetAccountsUsingGET(ctx, nil) //nolint:bodyclose // spin closes it
 		return list, orEmpty(list == nil, err)
 	})
 	if err != nil {

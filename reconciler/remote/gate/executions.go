@@ -57,7 +57,7 @@ func (c *Client) trigger(ctx context.Context, t pipeline.Trigger) (string, error
 	if err != nil {
 		return "", err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", failure.ErrTransient, err)
@@ -127,7 +127,7 @@ func (c *Client) Recent(ctx context.Context, application, pipelineID string, lim
 
 func (c *Client) executions(ctx context.Context, ask func(context.Context) ([]any, *http.Response, error)) ([]pipeline.Execution, error) {
 	list, err := read(ctx, c, func(ctx context.Context) ([]execution, error) {
-		list, _, err := ask(ctx)
+		list, _, err := ask(ctx) //nolint:bodyclose // spin closes it
 		if err := orEmpty(list == nil, err); err != nil {
 			return nil, err
 		}
@@ -145,7 +145,7 @@ func (c *Client) executions(ctx context.Context, ask func(context.Context) ([]an
 // Execution reads one execution. It fails with failure.ErrNotFound if there is none of that id.
 func (c *Client) Execution(ctx context.Context, id string) (pipeline.Execution, error) {
 	found, err := read(ctx, c, func(ctx context.Context) (execution, error) {
-		answer, _, err := c.api.PipelineControllerApi.GetPipelineUsingGET(ctx, escaped(id))
+		answer, _, err := c.api.PipelineControllerApi.GetPipelineUsingGET(ctx, escaped(id)) //nolint:bodyclose // spin closes it
 		if err := orEmpty(answer == nil, err); err != nil {
 			return execution{}, err
 		}

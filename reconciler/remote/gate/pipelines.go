@@ -22,7 +22,7 @@ const (
 // an empty list for it. Numbers are float64, as encoding/json decodes them.
 func (c *Client) Pipelines(ctx context.Context, application string) ([]pipeline.Document, error) {
 	list, err := read(ctx, c, func(ctx context.Context) ([]any, error) {
-		list, _, err := c.api.ApplicationControllerApi.GetPipelineConfigsForApplicationUsingGET(ctx, escaped(application))
+		list, _, err := c.api.ApplicationControllerApi.GetPipelineConfigsForApplicationUsingGET(ctx, escaped(application)) //nolint:bodyclose // spin closes it
 		return list, orEmpty(list == nil, err)
 	})
 	if errors.Is(err, failure.ErrNotFound) {
@@ -80,7 +80,7 @@ func (c *Client) save(ctx context.Context, d pipeline.Document) error {
 		}
 	}
 	_, err = call(ctx, c, func(ctx context.Context) (struct{}, error) {
-		_, err := c.api.PipelineControllerApi.SavePipelineUsingPOST(ctx, map[string]any(d), nil)
+		_, err := c.api.PipelineControllerApi.SavePipelineUsingPOST(ctx, map[string]any(d), nil) //nolint:bodyclose // spin closes it
 		return struct{}{}, err
 	})
 	var answer *answerError
@@ -164,7 +164,7 @@ func (c *Client) delete(ctx context.Context, d pipeline.Document) error {
 		return fmt.Errorf("%w: its id now belongs to %q of application %s", failure.ErrRefused, stored.Name(), stored.Application())
 	}
 	_, err = call(ctx, c, func(ctx context.Context) (struct{}, error) {
-		_, err := c.api.PipelineControllerApi.DeletePipelineUsingDELETE(ctx, escaped(stored.Application()), escaped(stored.Name()))
+		_, err := c.api.PipelineControllerApi.DeletePipelineUsingDELETE(ctx, escaped(stored.Application()), escaped(stored.Name())) //nolint:bodyclose // spin closes it
 		return struct{}{}, err
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func (c *Client) delete(ctx context.Context, d pipeline.Document) error {
 // stored is the pipeline of d's id, in whatever application it is, or nil if there is none.
 func (c *Client) stored(ctx context.Context, d pipeline.Document) (pipeline.Document, error) {
 	found, err := read(ctx, c, func(ctx context.Context) (map[string]any, error) {
-		found, _, err := c.api.ApplicationControllerApi.GetPipelineConfigUsingGET(ctx, escaped(d.Application()), escaped(d.ID()))
+		found, _, err := c.api.ApplicationControllerApi.GetPipelineConfigUsingGET(ctx, escaped(d.Application()), escaped(d.ID())) //nolint:bodyclose // spin closes it
 		return found, orEmpty(found == nil, err)
 	})
 	if errors.Is(err, failure.ErrNotFound) {

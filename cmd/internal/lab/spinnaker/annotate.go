@@ -71,7 +71,7 @@ var versionSuffix = regexp.MustCompile(`-v(\d{3,})$`)
 
 // version gives a ConfigMap or Secret the name name-vNNN, unless its manifest says that it is not versioned: the
 // number of the deployed version with the same content, or the next one.
-func (c *cluster) version(ctx context.Context, o *unstructured.Unstructured, app string, done renames) error {
+func (c *cluster) version(ctx context.Context, o *unstructured.Unstructured, done renames) error {
 	kind := o.GetKind()
 	if (kind != "ConfigMap" && kind != "Secret") || o.GetAnnotations()[versionedSwitch] == "false" {
 		return nil

@@ -58,7 +58,7 @@ func deployManifest(ctx context.Context, r *stageRun) (outcome, error) {
 	var applied []*unstructured.Unstructured
 	names := map[string]any{}
 	for _, o := range objects {
-		if err := account.version(ctx, o, c.Moniker.App, renamed); err != nil {
+		if err := account.version(ctx, o, renamed); err != nil {
 			return outcome{}, deployFailed(o, err)
 		}
 		renamed.replaceIn(o)

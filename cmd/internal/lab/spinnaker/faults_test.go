@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		if response, err := http.DefaultTransport.RoundTrip(request); err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 			t.Errorf("answer %s, want a closed connection", response.Status)
 		}
 	}

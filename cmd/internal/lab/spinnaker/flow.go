@@ -136,6 +136,7 @@ func pipelineStage(ctx context.Context, r *stageRun) (outcome, error) {
 	config, err := s.find(textOf(r.context, "application"), id)
 	var child *execution
 	if err == nil {
+		//nolint:contextcheck // an execution outlives what started it; a canceled parent cancels it below
 		child, err = s.orchestrate(clone(config), map[string]any{
 			"type":                  "pipeline",
 			"user":                  textOf(r.execution.Trigger, "user"),

@@ -31,7 +31,7 @@ func ask(t *testing.T, method, address string, body any) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -134,7 +134,7 @@ func contents(file *object.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	return io.ReadAll(reader)
 }
 
@@ -150,7 +150,8 @@ func (r *gitRepository) at(ctx context.Context, version string, do func(*object.
 		return err
 	}
 	// Those who waited for a fetch that began after they asked need no other.
-	if !(plumbing.IsHash(version) && r.has(version)) && r.fetched.Before(asked) {
+	known := plumbing.IsHash(version) && r.has(version)
+	if !known && r.fetched.Before(asked) {
 		if err := r.fetch(ctx); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func webhook(ctx context.Context, r *stageRun) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, largestBody))
 	if err != nil {
 		return outcome{}, err

@@ -77,7 +77,7 @@ func anyStage(x *execution, status pipeline.Status) bool {
 
 // end derives the final status from those of the stages, as Orca's CompleteExecutionHandler does.
 func (s *Server) end(ctx context.Context, x *execution) {
-	defer s.next(x.PipelineConfigID)
+	defer s.next(x.PipelineConfigID) //nolint:contextcheck // the next execution must not end with this one
 	switch {
 	case anyStage(x, pipeline.Terminal):
 		s.finish(x, pipeline.Terminal, "")

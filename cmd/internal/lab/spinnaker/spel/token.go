@@ -58,7 +58,7 @@ func next(s string) (token, int, error) {
 	case r == '\'' || r == '"':
 		return quoted(s, byte(r))
 	case r >= '0' && r <= '9':
-		n := prefix(s, func(r rune) bool { return unicode.IsDigit(r) })
+		n := prefix(s, unicode.IsDigit)
 		if rest := s[n:]; len(rest) > 1 && rest[0] == '.' && rest[1] >= '0' && rest[1] <= '9' {
 			n += 1 + prefix(rest[1:], unicode.IsDigit)
 		}
