@@ -17,9 +17,12 @@ type knowledge struct {
 	units       map[estate.ServiceID]standing
 	// started are deployments that were triggered and that no list has shown yet.
 	started  map[estate.ServiceID]phase.Deployment
-	repaired *Repair // the last one
+	repaired []Repair // newest first, at most maxRepaired
 	passes   int64
 }
+
+// maxRepaired is how many repairs are remembered for people to read.
+const maxRepaired = 10
 
 // standing is how one unit stands in the new cluster.
 type standing struct {

@@ -32,18 +32,23 @@ func (n *effectsDone) register(to prometheus.Registerer) {
 	}
 }
 
-// Counts is what one pass did.
+// Pass is one pass over a migration, and what it did.
+type Pass struct {
+	Number  int64     `json:"number"` // from 1 at every start of the daemon
+	Full    bool      `json:"full"`   // everything was asked for anew
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"` // how long it took
+	Counts
+}
+
+// Counts is what was done.
 type Counts struct {
-	Number           int64     `json:"number"` // of the pass, from 1 at every start
-	Full             bool      `json:"full"`   // everything was asked for anew
-	Started          time.Time `json:"started,omitzero"`
-	Seconds          float64   `json:"seconds"`
-	Renders          int64     `json:"renders"`
-	PipelinesSaved   int64     `json:"pipelinesSaved"`
-	PipelinesDeleted int64     `json:"pipelinesDeleted"`
-	Deployments      int64     `json:"deployments"`
-	ObjectsWritten   int64     `json:"objectsWritten"`
-	ObjectsPruned    int64     `json:"objectsPruned"`
+	Renders          int64 `json:"renders"`
+	PipelinesSaved   int64 `json:"pipelinesSaved"`
+	PipelinesDeleted int64 `json:"pipelinesDeleted"`
+	Deployments      int64 `json:"deployments"`
+	ObjectsWritten   int64 `json:"objectsWritten"`
+	ObjectsPruned    int64 `json:"objectsPruned"`
 }
 
 func (n *effectsDone) counts() Counts {

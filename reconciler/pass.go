@@ -80,62 +80,62 @@ func branches(heads estate.Heads) []string {
 
 // migrate takes one migration as far as it can go now, or, if it may not act, only looks.
 func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Scope, act bool) (Report, error) {
-	started := r.Now()
-	before := r.done.counts()
 	k := r.knowledgeOf(branch)
 	if scope == Full {
 		k.forget()
 	}
 	k.passes++
-	d, e, decision, err := r.advance(ctx, branch, head, k, act)
-	report := r.reportOn(branch, d, e, decision, k)
-	if err == nil && decision.Kind != phase.Refuse && act && r.Repair {
-		err = r.repair(ctx, d, k)
-		report.Repaired = k.repaired
+	started, before := r.Now(), r.done.counts()
+	pass := func() Pass {
+		return Pass{k.passes, scope == Full, started, r.Now().Sub(started).Seconds(), r.done.counts().minus(before)}
 	}
+	var report Report
+	err := r.advance(ctx, branch, head, k, act, func(d *desired, e *phase.Evidence, decision phase.Decision) {
+		report = r.reportOn(branch, d, e, decision, k)
+		report.Pass, report.Total = pass(), r.done.counts()
+		r.publish(report)
+	})
+	if err == nil && report.Decision.Kind != phase.Refuse && act && r.Repair {
+		err = r.repair(ctx, k.desired, k)
+	}
+	report.Branch, report.Repaired = branch, slices.Clone(k.repaired)
+	report.Pass, report.Total = pass(), r.done.counts()
 	if err != nil {
 		report.Error = err.Error()
 	}
-	report.Pass = r.done.counts().minus(before)
-	report.Pass.Number, report.Pass.Full = k.passes, scope == Full
-	report.Pass.Started, report.Pass.Seconds = started, r.Now().Sub(started).Seconds()
 	var bad *BadInput
 	if errors.As(err, &bad) {
 		r.Log.ErrorContext(ctx, "nothing is done from a branch that cannot be used", "error", err)
+		report.Commit = bad.Commit
 		return report, nil // trying again helps nothing: a new commit does
 	}
 	return report, err
 }
 
-// advance observes, decides and obeys until nothing more can be done now. Its values are those of the last
-// decision.
-func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool) (*desired, *phase.Evidence, phase.Decision, error) {
-	var (
-		d        *desired
-		e        phase.Evidence
-		decision phase.Decision
-		err      error
-	)
+// advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys.
+func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *phase.Evidence, phase.Decision)) error {
 	for range rounds {
-		if d, err = r.desireOnce(ctx, branch, head, k); err != nil {
-			return d, &e, decision, err
+		d, err := r.desireOnce(ctx, branch, head, k)
+		if err != nil {
+			return err
 		}
-		if e, err = r.observe(ctx, d, k); err != nil {
-			return d, &e, decision, fmt.Errorf("observe: %w", err)
+		e, err := r.observe(ctx, d, k)
+		if err != nil {
+			return fmt.Errorf("observe: %w", err)
 		}
-		decision = phase.Next(&d.migration, &e, r.Now())
+		decision := phase.Next(&d.migration, &e, r.Now())
+		tell(d, &e, decision)
 		if decision.Kind != phase.Do || !act {
-			return d, &e, decision, nil
+			return nil
 		}
-		r.publish(r.reportOn(branch, d, &e, decision, k))
 		if head, err = r.obey(ctx, d, &e, decision.Actions, k); err != nil {
-			return d, &e, decision, err
+			return err
 		}
 		if err := ctx.Err(); err != nil {
-			return d, &e, decision, err
+			return err
 		}
 	}
-	return d, &e, decision, fmt.Errorf("step %d is not done after %d rounds: %s", decision.Step, rounds, decision.Reason.Text)
+	return fmt.Errorf("not done after %d rounds", rounds)
 }
 
 // desireOnce reads a commit, unless it is the one that was read last.

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"cutover/generator/pipeline"
 	"cutover/reconciler/drift"
@@ -20,7 +21,8 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 	for _, u := range drifted {
 		found.Sets = append(found.Sets, k.units[u.service.ServiceID].drift)
 	}
-	k.repaired = &Repair{At: r.Now(), Drift: found}
+	k.repaired = slices.Insert(k.repaired, 0, Repair{At: r.Now(), Drift: found})
+	k.repaired = k.repaired[:min(len(k.repaired), maxRepaired)]
 	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
 		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
 			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)

@@ -21,13 +21,15 @@ type Report struct {
 	Services  []ServiceReport      `json:"services,omitempty"`
 	// Drift compares the objects of the services that are deployed with git, as the pass found them.
 	Drift drift.Report `json:"drift"`
-	// Repaired is the drift that was put right last, if any was since the start.
-	Repaired *Repair `json:"repaired,omitempty"`
+	// Repaired is the drift that was put right since the start, newest first, as far as it is remembered.
+	Repaired []Repair `json:"repaired,omitempty"`
 	// Error is why the pass ended early; "" if it did not.
 	Error string `json:"error,omitempty"`
 	// Again is when to look again at the latest; zero leaves it to what is watched.
 	Again time.Time `json:"again,omitzero"`
-	Pass  Counts    `json:"pass"`
+	Pass  Pass      `json:"pass"`
+	// Total is what was done since the start, for all migrations together.
+	Total Counts `json:"total"`
 }
 
 // Repair is drift that was put right.
@@ -48,9 +50,6 @@ type ServiceReport struct {
 
 func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, decision phase.Decision, k *knowledge) Report {
 	report := Report{Branch: branch, Decision: decision, Again: decision.Until}
-	if d == nil {
-		return report
-	}
 	now := r.Now()
 	report.Commit, report.Migration, report.Marker = d.head, d.migration.Name, d.migration.Marker
 	if decision.Kind != phase.Refuse {
@@ -63,7 +62,7 @@ func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, deci
 			report.Again = earlier(report.Again, now.Add(r.Poll))
 		}
 	}
-	report.Drift, report.Repaired = driftOf(d, k), k.repaired
+	report.Drift, report.Repaired = driftOf(d, k), slices.Clone(k.repaired)
 	return report
 }
 

@@ -37,8 +37,9 @@ type Difference struct {
 	// Object is what to apply: git's object as a member of the set, without the fields that others hold, and
 	// with the UID of the live object that was decided on. It is nil for an extra object. It holds secrets.
 	Object manifest.Object `json:"-"`
-
-	diff string
+	// Diff is what applying would change, as a unified diff of YAML from live to git. It shows the fields that
+	// differ and where they are, and no credential.
+	Diff string `json:"diff"`
 }
 
 // Field is one field of a changed object. Credentials are masked: equal masks stand for equal values.
@@ -48,14 +49,10 @@ type Field struct {
 	Have string `json:"have"` // "" if it is not there
 }
 
-// Diff is what applying would change, as a unified diff of YAML from live to git. It shows the fields that differ and
-// where they are, and no credential.
-func (d Difference) Diff() string { return d.diff }
-
 func missing(o manifest.Object) Difference {
 	return Difference{
 		Ref: manifest.RefOf(o), Kind: Missing, Reason: "not in the cluster", Object: o,
-		diff: unified(nil, newMasker().object(o.Object)),
+		Diff: unified(nil, newMasker().object(o.Object)),
 	}
 }
 
@@ -64,7 +61,7 @@ func extra(o manifest.Object) Difference {
 	strip(shown)
 	return Difference{
 		Ref: manifest.RefOf(o), Kind: Extra, Reason: "not in git any more",
-		diff: unified(newMasker().object(shown), nil),
+		Diff: unified(newMasker().object(shown), nil),
 	}
 }
 
@@ -89,7 +86,7 @@ func (c *comparison) difference() (Difference, bool, error) {
 	}
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Path, b.Path) })
 	shown, err := c.show(all, have, want)
-	return Difference{Kind: Changed, Fields: fields, Reason: c.reason(fields), diff: shown}, true, err
+	return Difference{Kind: Changed, Fields: fields, Reason: c.reason(fields), Diff: shown}, true, err
 }
 
 func (c *comparison) reason(fields []Field) string {

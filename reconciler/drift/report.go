@@ -115,7 +115,7 @@ func (e Entry) text(b *strings.Builder) {
 	}
 	for _, d := range slices.Concat(e.Plan.Apply, e.Plan.Prune) {
 		fmt.Fprintf(b, "  %s %s: %s\n", d.Kind, d.Ref, d.Reason)
-		for line := range strings.Lines(d.Diff()) {
+		for line := range strings.Lines(d.Diff) {
 			b.WriteString("    " + line)
 		}
 	}

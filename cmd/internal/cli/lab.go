@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -20,14 +21,14 @@ into a cache, which takes about 20 minutes on two cores.`,
 		Args: argsOrBadInput(cobra.NoArgs),
 	}
 	out := outputFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		progress := newLabProgress(cmd.ErrOrStderr())
 		l, err := lab.Start(cmd.Context(), lab.Options{Progress: progress.lab})
 		progress.done()
 		if err != nil {
 			return err
 		}
-		defer l.Close()
+		defer func() { err = errors.Join(err, l.Close()) }()
 		if *out == asJSON {
 			if err := printJSON(cmd.OutOrStdout(), l.Description()); err != nil {
 				return err
@@ -36,8 +37,7 @@ into a cache, which takes about 20 minutes on two cores.`,
 			fmt.Fprintln(cmd.OutOrStdout(), l.Describe())
 			fmt.Fprintln(cmd.OutOrStdout(), "The lab is up. Ctrl-C stops it.")
 		}
-		<-cmd.Context().Done()
-		return l.Close()
+		return l.Wait(cmd.Context())
 	}
 	cmd.AddCommand(labExecCommand())
 	return cmd

@@ -28,29 +28,34 @@ func (d *Demo) prepare(ctx context.Context) error {
 		return err
 	}
 	d.say("   pushed to %s: %.10s \"Begin phase prepare\"\n", d.migration.Branch, commit)
-	bar := term.NewBar(d.Out, "preparing", 0)
+	seen, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
+		return r.Marker.Phase == estate.Prepare.String()
+	})
+	if err != nil {
+		return err
+	}
+	d.say("   seen %s after the push began\n", seen.Pass.Started.Sub(pushed).Round(time.Millisecond))
+	bar := term.NewBar(d.Out, "pipelines", 0)
 	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
 		for _, step := range r.Steps {
-			if step.Number == 5 && step.Total > 0 {
-				bar.Set(step.Done, step.Total, "pipelines")
+			if step.Number == 5 {
+				bar.Set(step.Done, step.Total, step.Waiting)
 			}
 		}
 		return r.Decision.Kind == "advance"
 	})
-	bar.Done()
+	took := bar.Done()
 	if err != nil {
 		return err
 	}
-	d.say("   seen %s after the push\n", r.Pass.Started.Sub(pushed).Round(time.Millisecond))
-	d.say("   services read, prod2 stacks and values files generated and committed: %.10s\n", r.Commit)
-	for _, path := range []string{d.migration.StacksPath()} {
-		data, err := d.scenario.Read(ctx, d.migration.Branch, path)
-		if err != nil {
-			return err
-		}
-		d.say("%s", excerpt(path, data, 8))
+	d.say("   %d services read; prod2 stacks and values files generated and committed as %.10s:\n", len(d.estate.Services), r.Commit)
+	data, err := d.scenario.Read(ctx, d.migration.Branch, d.migration.StacksPath())
+	if err != nil {
+		return err
 	}
-	d.say("   %d pipelines created in Gate in %.1fs; decision: %s (%s)\n", r.Pass.PipelinesSaved, r.Pass.Seconds, r.Decision.Kind, r.Decision.Reason.Text)
+	d.say("%s", excerpt(d.migration.StacksPath(), data, 8))
+	d.say("   %d pipelines created in Gate, all within %s\n   decision: %s: %s\n",
+		r.Total.PipelinesSaved, took.Round(100*time.Millisecond), r.Decision.Kind, r.Decision.Reason.Text)
 	return nil
 }
 
@@ -132,7 +137,7 @@ func (d *Demo) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("   seen %s after the push; services rendered for it: %d\n", seen.Pass.Started.Sub(pushed).Round(time.Millisecond), seen.Pass.Renders)
+	d.say("   seen %s after the push began; services rendered for it: %d\n", seen.Pass.Started.Sub(pushed).Round(time.Millisecond), seen.Pass.Renders)
 	if _, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
 		return r.Commit == commit && deployed(r)
 	}); err != nil {
@@ -157,8 +162,8 @@ func (d *Demo) secondPass(ctx context.Context) error {
 		return err
 	}
 	d.say("   daemon restarted; its first pass over everything took %.1fs:\n", r.Pass.Seconds)
-	d.say("   %d pipelines saved, %d deployments, %d objects written\n", r.Pass.PipelinesSaved, r.Pass.Deployments, r.Pass.ObjectsWritten)
-	if r.Pass.PipelinesSaved+r.Pass.Deployments+r.Pass.ObjectsWritten > 0 {
+	d.say("   %d pipelines saved, %d deployments, %d objects written\n", r.Total.PipelinesSaved, r.Total.Deployments, r.Total.ObjectsWritten)
+	if r.Total.PipelinesSaved+r.Total.Deployments+r.Total.ObjectsWritten > 0 {
 		return fmt.Errorf("the second pass changed something")
 	}
 	return nil

@@ -18,7 +18,7 @@ func (d *Demo) drift(ctx context.Context) error {
 	ns := svc.Namespace.String()
 	begun := time.Now()
 	for _, args := range [][]string{
-		{"-n", ns, "set", "env", "deployment/" + edited, "LOG_LEVEL=trace"},
+		{"-n", ns, "set", "image", "deployment/" + edited, edited + "=debug.example.com/mine:latest"},
 		{"-n", ns, "delete", "service", edited, "--wait=false"},
 	} {
 		out, err := d.kubectl(ctx, args...)
@@ -29,15 +29,17 @@ func (d *Demo) drift(ctx context.Context) error {
 	}
 	found := map[string]bool{}
 	_, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
-		if r.Repaired == nil || r.Repaired.At.Before(begun) {
-			return false
-		}
-		for _, set := range r.Repaired.Drift.Sets {
-			for _, diff := range set.Plan.Apply {
-				if !found[diff.Object] {
-					found[diff.Object] = true
-					d.say("   found %s after the edit: %s %s, %s\n", r.Repaired.At.Sub(begun).Round(time.Millisecond), diff.Kind, diff.Object, diff.Reason)
-					d.say("%s", indent(indent(diff.Diff)))
+		for _, repair := range r.Repaired {
+			if repair.At.Before(begun) {
+				break
+			}
+			for _, set := range repair.Drift.Sets {
+				for _, diff := range set.Plan.Apply {
+					if !found[diff.Object] {
+						found[diff.Object] = true
+						d.say("   found %s after the first edit: %s %s, %s\n", repair.At.Sub(begun).Round(time.Millisecond), diff.Kind, diff.Object, diff.Reason)
+						d.say("%s", indent(indent(diff.Diff)))
+					}
 				}
 			}
 		}
@@ -48,7 +50,7 @@ func (d *Demo) drift(ctx context.Context) error {
 	}
 	for _, args := range [][]string{
 		{"-n", ns, "get", "service", edited, "-o", "name"},
-		{"-n", ns, "get", "deployment", edited, "-o", `jsonpath={.spec.template.spec.containers[0].env[?(@.name=="LOG_LEVEL")].value}`},
+		{"-n", ns, "get", "deployment", edited, "-o", "jsonpath={.spec.template.spec.containers[0].image}"},
 	} {
 		out, err := d.kubectl(ctx, args...)
 		if err != nil {
@@ -56,7 +58,7 @@ func (d *Demo) drift(ctx context.Context) error {
 		}
 		d.say("   $ kubectl %s\n     %s\n", strings.Join(args, " "), strings.TrimSpace(out))
 	}
-	d.say("   put right %s after the edit\n", time.Since(begun).Round(100*time.Millisecond))
+	d.say("   put right %s after the first edit\n", time.Since(begun).Round(100*time.Millisecond))
 	return nil
 }
 

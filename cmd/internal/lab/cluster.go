@@ -63,6 +63,9 @@ func (l *Lab) startCluster(ctx context.Context, spec clusterSpec, etcd string) (
 	group.Go(func() error {
 		return l.startController(ctx, c, "kube-controller-manager", append(quick,
 			"--concurrent-deployment-syncs=20",
+			// kwok renews the nodes' leases late when the machine is busy, and, unlike a kubelet, does not make
+			// the Pods ready again that the node controller then marks as not ready.
+			"--node-monitor-grace-period=1h",
 			"--service-account-private-key-file", secrets.serviceAccount,
 			"--root-ca-file", secrets.tlsCert)...)
 	})

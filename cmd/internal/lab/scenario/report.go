@@ -25,7 +25,7 @@ type Report struct {
 		Complete            bool
 	} `json:"steps"`
 	Services []Service `json:"services"`
-	Repaired *struct {
+	Repaired []struct {
 		At    time.Time
 		Drift struct {
 			Sets []struct {
@@ -38,6 +38,7 @@ type Report struct {
 	} `json:"repaired"`
 	Error string `json:"error"`
 	Pass  Pass   `json:"pass"`
+	Total Counts `json:"total"`
 }
 
 // Service is one service of the new stack.
@@ -47,17 +48,17 @@ type Service struct {
 	Ready                             bool
 }
 
-// Pass is what the daemon's last pass did.
+// Pass is the daemon's last pass, and what it did.
 type Pass struct {
-	Number         int
-	Started        time.Time
-	Seconds        float64
-	Renders        int
-	PipelinesSaved int
-	Deployments    int
-	ObjectsWritten int
-	Full           bool
+	Number  int
+	Full    bool
+	Started time.Time
+	Seconds float64
+	Counts
 }
+
+// Counts is what the daemon did.
+type Counts struct{ Renders, PipelinesSaved, Deployments, ObjectsWritten int }
 
 // Report is the daemon's newest report of the migration's branch, or false if it has none yet.
 func (d *Daemon) Report(ctx context.Context, branch string) (Report, bool, error) {
