@@ -10,6 +10,7 @@ import (
 	"cutover/generator"
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 )
 
@@ -30,11 +31,11 @@ type unit struct {
 	service estate.Service
 	stack   estate.ServiceStack
 	mode    estate.DeployMode
-	set     manifest.Set
-	objects []manifest.Object // nil if err is not nil, or if no version is pinned
+	set     object.Set
+	objects []object.Object // nil if err is not nil, or if no version is pinned
 	digest  string
 	image   string // of the main workload, without its tag
-	main    manifest.Ref
+	main    object.Ref
 	err     error
 }
 
@@ -129,7 +130,7 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 	st, _ := s.Stack(stack.Name)
 	u := &unit{
 		service: s, stack: st, mode: stack.Deploy,
-		set: manifest.Set{Namespace: s.Namespace.String(), Name: s.Name.String()},
+		set: object.Set{Namespace: s.Namespace.String(), Name: s.Name.String()},
 	}
 	version := st.Version
 	if version.IsZero() {
@@ -162,18 +163,18 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 }
 
 // mainWorkload finds the object that runs the service's own image: the one that carries its version.
-func mainWorkload(objects []manifest.Object, version estate.Version) (manifest.Ref, string) {
+func mainWorkload(objects []object.Object, version estate.Version) (object.Ref, string) {
 	for _, o := range objects {
 		if image, ok := manifest.WorkloadImage(o, version); ok {
-			return manifest.RefOf(o), image
+			return object.RefOf(o), image
 		}
 	}
-	return manifest.Ref{}, ""
+	return object.Ref{}, ""
 }
 
 // digestOf identifies rendered objects, so that only a change of them deploys a service again: a comment in a
 // values file does not.
-func digestOf(objects []manifest.Object) string {
+func digestOf(objects []object.Object) string {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
 	for _, o := range objects {
@@ -183,10 +184,10 @@ func digestOf(objects []manifest.Object) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-func (u *unit) refs() []manifest.Ref {
-	refs := make([]manifest.Ref, 0, len(u.objects))
+func (u *unit) refs() []object.Ref {
+	refs := make([]object.Ref, 0, len(u.objects))
 	for _, o := range u.objects {
-		refs = append(refs, manifest.RefOf(o))
+		refs = append(refs, object.RefOf(o))
 	}
 	return refs
 }

@@ -4,7 +4,7 @@ import (
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 )
 
@@ -50,7 +50,7 @@ func (k *knowledge) forget() {
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.
-func (k *knowledge) touched(set manifest.Set) {
+func (k *knowledge) touched(set object.Set) {
 	for id := range k.units {
 		if id.Namespace.String() == set.Namespace && id.Name.String() == set.Name {
 			delete(k.units, id)

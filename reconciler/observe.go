@@ -10,6 +10,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 )
 
@@ -96,12 +97,12 @@ func (r *Reconciler) observeNamespaces(ctx context.Context, d *desired) ([]estat
 	}
 	var missing []estate.NamespaceName
 	for _, ns := range namespacesOf(d) {
-		ref := manifest.Ref{Version: "v1", Kind: "Namespace", Name: ns.String()}
-		live, err := cluster.Live(ctx, manifest.Set{Namespace: ns.String()}, []manifest.Ref{ref})
+		ref := object.Ref{Version: "v1", Kind: "Namespace", Name: ns.String()}
+		live, err := cluster.Live(ctx, object.Set{Namespace: ns.String()}, []object.Ref{ref})
 		if err != nil {
 			return nil, fmt.Errorf("namespace %s of %s: %w", ns, d.migration.To.Cluster, err)
 		}
-		if !slices.ContainsFunc(live.Objects, func(o manifest.Object) bool { return manifest.RefOf(o).Key() == ref.Key() }) {
+		if !slices.ContainsFunc(live.Objects, func(o object.Object) bool { return object.RefOf(o).Key() == ref.Key() }) {
 			missing = append(missing, ns)
 		}
 	}
@@ -209,12 +210,12 @@ func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (e
 	if err != nil {
 		return estate.Version{}, "", err
 	}
-	live, err := cluster.Live(ctx, u.set, []manifest.Ref{u.main})
+	live, err := cluster.Live(ctx, u.set, []object.Ref{u.main})
 	if err != nil {
 		return estate.Version{}, "", fmt.Errorf("%s in %s: %w", u.main, from.Cluster, err)
 	}
 	for _, o := range live.Objects {
-		if manifest.RefOf(o).Key() != u.main.Key() {
+		if object.RefOf(o).Key() != u.main.Key() {
 			continue
 		}
 		if v, ok := manifest.WorkloadVersion(o, u.image); ok {
@@ -257,12 +258,12 @@ func (r *Reconciler) observeStanding(ctx context.Context, d *desired, u *unit, k
 }
 
 // liveOf are the live objects that git names.
-func liveOf(u *unit, live manifest.Live) []manifest.Object {
-	named := map[manifest.Ref]bool{}
+func liveOf(u *unit, live object.Live) []object.Object {
+	named := map[object.Ref]bool{}
 	for _, ref := range u.refs() {
 		named[ref.Key()] = true
 	}
-	return slices.DeleteFunc(slices.Clone(live.Objects), func(o manifest.Object) bool { return !named[manifest.RefOf(o).Key()] })
+	return slices.DeleteFunc(slices.Clone(live.Objects), func(o object.Object) bool { return !named[object.RefOf(o).Key()] })
 }
 
 // recent is how many executions of a pipeline are looked at: more than the retries of one deployment.

@@ -7,6 +7,7 @@ import (
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Errors of every port are wrapped around those of package failure.
@@ -55,16 +56,16 @@ type Executions interface {
 type Observer interface {
 	Capabilities(ctx context.Context) (manifest.Capabilities, error)
 	// Live is what the cluster holds of a set: the objects asked for by reference, and all that carry its mark.
-	Live(ctx context.Context, set manifest.Set, refs []manifest.Ref) (manifest.Live, error)
+	Live(ctx context.Context, set object.Set, refs []object.Ref) (object.Live, error)
 }
 
 // Applier writes to a cluster.
 type Applier interface {
 	EnsureNamespace(ctx context.Context, name string) error
 	// Apply writes objects by server-side apply and gives them the set's mark.
-	Apply(ctx context.Context, set manifest.Set, objects []manifest.Object) error
+	Apply(ctx context.Context, set object.Set, objects []object.Object) error
 	// Prune deletes objects that carry the set's mark.
-	Prune(ctx context.Context, set manifest.Set, refs []manifest.Ref) error
+	Prune(ctx context.Context, set object.Set, refs []object.Ref) error
 }
 
 // Cluster is a Kubernetes cluster.

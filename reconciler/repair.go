@@ -7,7 +7,7 @@ import (
 
 	"cutover/generator/pipeline"
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 )
 
@@ -61,7 +61,7 @@ func (r *Reconciler) write(ctx context.Context, d *desired, u *unit, plan drift.
 	if err != nil {
 		return err
 	}
-	objects := make([]manifest.Object, 0, len(plan.Apply))
+	objects := make([]object.Object, 0, len(plan.Apply))
 	for _, diff := range plan.Apply {
 		objects = append(objects, diff.Object)
 		r.Log.InfoContext(ctx, "applying", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)
@@ -72,7 +72,7 @@ func (r *Reconciler) write(ctx context.Context, d *desired, u *unit, plan drift.
 		}
 		r.done.written.Add(int64(len(objects)))
 	}
-	refs := make([]manifest.Ref, 0, len(plan.Prune))
+	refs := make([]object.Ref, 0, len(plan.Prune))
 	for _, diff := range plan.Prune {
 		refs = append(refs, diff.Ref)
 		r.Log.InfoContext(ctx, "pruning", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)

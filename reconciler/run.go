@@ -9,14 +9,14 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Wakes are the reasons to look again. A nil channel never wakes.
 type Wakes struct {
-	Git      <-chan struct{}     // the values repository's branches may have moved
-	Objects  <-chan manifest.Set // a set whose objects changed in a new cluster
-	Schedule <-chan struct{}     // time for a full pass
+	Git      <-chan struct{}   // the values repository's branches may have moved
+	Objects  <-chan object.Set // a set whose objects changed in a new cluster
+	Schedule <-chan struct{}   // time for a full pass
 }
 
 // settle is how long to wait for more changes of objects before looking: a rollout changes one object many times.
@@ -82,7 +82,7 @@ func (r *Reconciler) once(ctx context.Context, heads *estate.Heads, scope Scope)
 	return r.Pass(ctx, *heads, scope)
 }
 
-func (r *Reconciler) touched(set manifest.Set) {
+func (r *Reconciler) touched(set object.Set) {
 	for _, k := range r.known {
 		k.touched(set)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // serverFields of metadata are written by the API server only.
@@ -15,14 +15,14 @@ var serverFields = []string{"creationTimestamp", "deletionGracePeriodSeconds", "
 
 // prepared returns what we would apply for a desired object before anything live is looked at: a member of the
 // set, in the form in which the server stores it.
-func prepared(o manifest.Object, set manifest.Set) manifest.Object {
+func prepared(o object.Object, set object.Set) object.Object {
 	o = o.DeepCopy()
 	strip(o.Object)
 	labels := o.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[manifest.LabelPartOf] = set.ID()
+	labels[object.LabelPartOf] = set.ID()
 	o.SetLabels(labels)
 	if o.GroupVersionKind().GroupKind() == secretKind {
 		encodeStringData(o.Object)
@@ -52,7 +52,7 @@ func encodeStringData(secret map[string]any) {
 
 // canonical returns a copy in which equal values are written alike: 1000m and 1 of a CPU, an empty map and none.
 // With strict, a field that the kind does not have is an error. A kind that is not known here keeps its values.
-func canonical(o manifest.Object, strict bool) (map[string]any, error) {
+func canonical(o object.Object, strict bool) (map[string]any, error) {
 	gvk := o.GroupVersionKind()
 	if !builtin().Recognizes(gvk) {
 		out := o.DeepCopy().Object

@@ -7,7 +7,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // comparison is a desired object beside the live one.
@@ -22,7 +22,7 @@ type comparison struct {
 }
 
 // compare finds the fields of have that must change. Fields that exempt leads to are taken to be right.
-func compare(want, have manifest.Object, manager string, exempt []pointer) (*comparison, error) {
+func compare(want, have object.Object, manager string, exempt []pointer) (*comparison, error) {
 	c := &comparison{git: want.Object}
 	var err error
 	if c.want, err = canonical(want, true); err != nil {
@@ -61,7 +61,7 @@ func compare(want, have manifest.Object, manager string, exempt []pointer) (*com
 }
 
 // owners reads managedFields: what our apply owns, and what anybody else does.
-func owners(o manifest.Object, manager string) (ours, others *fieldpath.Set, err error) {
+func owners(o object.Object, manager string) (ours, others *fieldpath.Set, err error) {
 	ours, others = fieldpath.NewSet(), fieldpath.NewSet()
 	for _, entry := range o.GetManagedFields() {
 		if entry.FieldsV1 == nil {
@@ -142,7 +142,7 @@ func leafAbove(set *fieldpath.Set, path fieldpath.Path) (fieldpath.Path, bool) {
 // payload returns what to apply for a desired object while the exempt fields stay as they are in the cluster. A
 // field that only we own is written with its live value, because leaving it out would take it away; any other is
 // left out, so that its owner may go on changing it.
-func (c *comparison) payload(want, have manifest.Object, exempt []pointer) manifest.Object {
+func (c *comparison) payload(want, have object.Object, exempt []pointer) object.Object {
 	out := want.DeepCopy()
 	out.SetUID(have.GetUID())
 	for _, ptr := range exempt {

@@ -8,7 +8,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/releaseutil"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Plan is what to write so that a set is as git has it.
@@ -24,8 +24,8 @@ func (p Plan) Empty() bool { return len(p.Apply)+len(p.Prune)+len(p.Refused) == 
 
 // Refusal is an object that is not written although it is not as git has it.
 type Refusal struct {
-	Ref    manifest.Ref `json:"object"`
-	Reason string       `json:"reason"`
+	Ref    object.Ref `json:"object"`
+	Reason string     `json:"reason"`
 }
 
 // Errors of Decide. No part of the plan is to be carried out.
@@ -42,19 +42,19 @@ const applicationAnnotation = "moniker.spinnaker.io/application"
 // Decide compares what git names for a set with what the cluster holds of it. An object that exists is changed
 // only if it is a member of the set, or of no set and deployed by Spinnaker for the service of the set's name.
 // Members that git does not name are pruned if the live list is complete; never the set's parent.
-func Decide(set manifest.Set, desired []manifest.Object, live manifest.Live, p Policy) (Plan, error) {
+func Decide(set object.Set, desired []object.Object, live object.Live, p Policy) (Plan, error) {
 	if len(desired) == 0 {
 		return Plan{}, fmt.Errorf("%s: %w", set, ErrEmpty)
 	}
-	lives := make(map[manifest.Ref]manifest.Object, len(live.Objects))
+	lives := make(map[object.Ref]object.Object, len(live.Objects))
 	for _, o := range live.Objects {
-		lives[manifest.RefOf(o).Key()] = o
+		lives[object.RefOf(o).Key()] = o
 	}
 	scaled := scaleTargets(desired)
-	named := make(map[manifest.Ref]bool, len(desired))
+	named := make(map[object.Ref]bool, len(desired))
 	var plan Plan
 	for _, o := range desired {
-		ref := manifest.RefOf(o)
+		ref := object.RefOf(o)
 		if named[ref.Key()] {
 			return Plan{}, fmt.Errorf("%s: git names %s twice", set, ref)
 		}
@@ -72,8 +72,8 @@ func Decide(set manifest.Set, desired []manifest.Object, live manifest.Live, p P
 }
 
 // add decides about one object that git names. have is nil if the cluster does not have it.
-func (plan *Plan) add(set manifest.Set, want, have manifest.Object, p Policy, scaled bool) {
-	ref := manifest.RefOf(want)
+func (plan *Plan) add(set object.Set, want, have object.Object, p Policy, scaled bool) {
+	ref := object.RefOf(want)
 	exempt := p.exempt(ref)
 	if scaled {
 		exempt = append(exempt, replicas)
@@ -120,8 +120,8 @@ func (plan *Plan) add(set manifest.Set, want, have manifest.Object, p Policy, sc
 }
 
 // untouchable says why a live object may not be changed, or "" if it may.
-func untouchable(set manifest.Set, want, have manifest.Object) string {
-	switch owner := have.GetLabels()[manifest.LabelPartOf]; {
+func untouchable(set object.Set, want, have object.Object) string {
+	switch owner := have.GetLabels()[object.LabelPartOf]; {
 	case have.GetDeletionTimestamp() != nil:
 		return "it is being deleted: it is made again once it is gone"
 	case want.GetAPIVersion() != have.GetAPIVersion():
@@ -133,7 +133,7 @@ func untouchable(set manifest.Set, want, have manifest.Object) string {
 	case have.GetAnnotations()[applicationAnnotation] == set.Name:
 		return ""
 	default:
-		return "it exists and is not ours: delete it, or label it " + manifest.LabelPartOf + "=" + set.ID() + " to hand it over"
+		return "it exists and is not ours: delete it, or label it " + object.LabelPartOf + "=" + set.ID() + " to hand it over"
 	}
 }
 
@@ -141,10 +141,10 @@ func untouchable(set manifest.Set, want, have manifest.Object) string {
 var replicas = pointer{"spec", "replicas"}
 
 // scaleTargets lists what the desired autoscalers scale.
-func scaleTargets(desired []manifest.Object) map[manifest.Ref]bool {
-	targets := map[manifest.Ref]bool{}
+func scaleTargets(desired []object.Object) map[object.Ref]bool {
+	targets := map[object.Ref]bool{}
 	for _, o := range desired {
-		ref := manifest.RefOf(o)
+		ref := object.RefOf(o)
 		if ref.Group != "autoscaling" || ref.Kind != "HorizontalPodAutoscaler" {
 			continue
 		}
@@ -157,18 +157,18 @@ func scaleTargets(desired []manifest.Object) map[manifest.Ref]bool {
 		if !grouped {
 			group = ""
 		}
-		targets[manifest.Ref{Group: group, Kind: kind, Namespace: ref.Namespace, Name: name}] = true
+		targets[object.Ref{Group: group, Kind: kind, Namespace: ref.Namespace, Name: name}] = true
 	}
 	return targets
 }
 
 // prune lists the set's members that git does not name.
-func prune(set manifest.Set, named map[manifest.Ref]bool, live []manifest.Object, p Policy) ([]Difference, error) {
+func prune(set object.Set, named map[object.Ref]bool, live []object.Object, p Policy) ([]Difference, error) {
 	var out []Difference
 	members := 0
 	for _, o := range live {
-		ref := manifest.RefOf(o)
-		if o.GetLabels()[manifest.LabelPartOf] != set.ID() || ref.Key() == set.Parent().Key() {
+		ref := object.RefOf(o)
+		if o.GetLabels()[object.LabelPartOf] != set.ID() || ref.Key() == set.Parent().Key() {
 			continue
 		}
 		members++

@@ -11,13 +11,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 var update = flag.Bool("update", false, "rewrite the want.txt of every testdata file")
 
 var (
-	set    = manifest.Set{Namespace: "core", Name: "api"}
+	set    = object.Set{Namespace: "core", Name: "api"}
 	policy = drift.Policy{Manager: "cutover", MaxPrune: 50}
 )
 
@@ -85,7 +85,7 @@ func run(t *testing.T, a *txtar.Archive) string {
 	if err := yaml.UnmarshalStrict(data("policy.yaml"), &p); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := drift.Decide(set, git, manifest.Live{Objects: live.objects, Complete: true}, p)
+	plan, err := drift.Decide(set, git, object.Live{Objects: live.objects, Complete: true}, p)
 	entry := drift.Entry{Set: set, Plan: plan}
 	if err != nil {
 		entry.Error = err.Error()

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 	"sigs.k8s.io/yaml"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Kind says how an object differs.
@@ -30,13 +30,13 @@ const (
 
 // Difference is one object that is not as git has it.
 type Difference struct {
-	Ref    manifest.Ref `json:"object"`
-	Kind   Kind         `json:"kind"`
-	Fields []Field      `json:"fields,omitempty"` // of a changed object, sorted by path
-	Reason string       `json:"reason"`
+	Ref    object.Ref `json:"object"`
+	Kind   Kind       `json:"kind"`
+	Fields []Field    `json:"fields,omitempty"` // of a changed object, sorted by path
+	Reason string     `json:"reason"`
 	// Object is what to apply: git's object as a member of the set, without the fields that others hold, and
 	// with the UID of the live object that was decided on. It is nil for an extra object. It holds secrets.
-	Object manifest.Object `json:"-"`
+	Object object.Object `json:"-"`
 	// Diff is what applying would change, as a unified diff of YAML from live to git. It shows the fields that
 	// differ and where they are, and no credential.
 	Diff string `json:"diff"`
@@ -49,18 +49,18 @@ type Field struct {
 	Have string `json:"have"` // "" if it is not there
 }
 
-func missing(o manifest.Object) Difference {
+func missing(o object.Object) Difference {
 	return Difference{
-		Ref: manifest.RefOf(o), Kind: Missing, Reason: "not in the cluster", Object: o,
+		Ref: object.RefOf(o), Kind: Missing, Reason: "not in the cluster", Object: o,
 		Diff: unified(nil, newMasker().object(o.Object)),
 	}
 }
 
-func extra(o manifest.Object) Difference {
+func extra(o object.Object) Difference {
 	shown := o.DeepCopy().Object
 	strip(shown)
 	return Difference{
-		Ref: manifest.RefOf(o), Kind: Extra, Reason: "not in git any more",
+		Ref: object.RefOf(o), Kind: Extra, Reason: "not in git any more",
 		Diff: unified(newMasker().object(shown), nil),
 	}
 }
@@ -90,7 +90,7 @@ func (c *comparison) difference() (Difference, bool, error) {
 }
 
 func (c *comparison) reason(fields []Field) string {
-	if len(fields) == 1 && strings.Contains(fields[0].Path, manifest.LabelPartOf) {
+	if len(fields) == 1 && strings.Contains(fields[0].Path, object.LabelPartOf) {
 		return "not yet marked as a member of the set"
 	}
 	if len(fields) == 1 {
@@ -204,6 +204,6 @@ func inline(v any) string {
 	}
 }
 
-func asObject(o map[string]any) manifest.Object { return &unstructured.Unstructured{Object: o} }
+func asObject(o map[string]any) object.Object { return &unstructured.Unstructured{Object: o} }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

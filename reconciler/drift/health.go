@@ -5,7 +5,7 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Status is the health of an object or of a set, in the words of kstatus.
@@ -23,18 +23,18 @@ const (
 var severity = map[Status]int{Current: 0, InProgress: 1, Terminating: 2, Unknown: 3, Failed: 4}
 
 // Health is the worst status among live objects, and which object has it and why. Of no objects it is Current.
-func Health(objects []manifest.Object) (worst Status, reason string) {
+func Health(objects []object.Object) (worst Status, reason string) {
 	worst = Current
 	for _, o := range objects {
 		s, message := healthOf(o)
 		if severity[s] > severity[worst] {
-			worst, reason = s, manifest.RefOf(o).String()+": "+message
+			worst, reason = s, object.RefOf(o).String()+": "+message
 		}
 	}
 	return worst, reason
 }
 
-func healthOf(o manifest.Object) (Status, string) {
+func healthOf(o object.Object) (Status, string) {
 	// Istio reports configuration analysis in conditions of its own, which say nothing of readiness.
 	if group := o.GroupVersionKind().Group; strings.HasSuffix(group, ".istio.io") && o.GetDeletionTimestamp() == nil {
 		return Current, ""

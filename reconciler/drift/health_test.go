@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 func TestHealth(t *testing.T) {
@@ -47,7 +47,7 @@ status:
 		{"being deleted", settings + going, drift.Terminating, "core/VirtualService.networking.istio.io/old: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var live []manifest.Object
+			var live []object.Object
 			for _, o := range objects(t, []byte(c.objects)) {
 				if len(o.Object) > 0 {
 					live = append(live, o)

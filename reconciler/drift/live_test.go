@@ -19,13 +19,13 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // objects reads YAML documents.
-func objects(t testing.TB, text []byte) []manifest.Object {
+func objects(t testing.TB, text []byte) []object.Object {
 	t.Helper()
-	var out []manifest.Object
+	var out []object.Object
 	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096); ; {
 		u := &unstructured.Unstructured{}
 		switch err := d.Decode(u); {
@@ -41,18 +41,18 @@ func objects(t testing.TB, text []byte) []manifest.Object {
 // store holds objects and their field owners as an API server would after our apply and other people's edits.
 type store struct {
 	t       testing.TB
-	objects []manifest.Object
+	objects []object.Object
 }
 
 // apply stores objects as members of the set, every field owned by our field manager.
-func (s *store) apply(objects []manifest.Object) {
+func (s *store) apply(objects []object.Object) {
 	for _, o := range objects {
 		o = o.DeepCopy()
 		labels := o.GetLabels()
 		if labels == nil {
 			labels = map[string]string{}
 		}
-		labels[manifest.LabelPartOf] = set.ID()
+		labels[object.LabelPartOf] = set.ID()
 		o.SetLabels(labels)
 		fields := s.fields(o)
 		o.SetUID(types.UID("uid-of-" + o.GetName()))
@@ -63,9 +63,9 @@ func (s *store) apply(objects []manifest.Object) {
 
 // patch merges patches into the objects that they name. With a manager, what changes becomes its own; without
 // one it is a default, which nobody owns.
-func (s *store) patch(manager string, patches []manifest.Object) {
+func (s *store) patch(manager string, patches []object.Object) {
 	for _, p := range patches {
-		i := s.find(manifest.RefOf(p))
+		i := s.find(object.RefOf(p))
 		if _, deleted := p.Object["$deleted"]; deleted {
 			s.objects = append(s.objects[:i], s.objects[i+1:]...)
 			continue
@@ -94,9 +94,9 @@ func (s *store) patch(manager string, patches []manifest.Object) {
 	}
 }
 
-func (s *store) find(ref manifest.Ref) int {
+func (s *store) find(ref object.Ref) int {
 	for i, o := range s.objects {
-		if manifest.RefOf(o).Key() == ref.Key() {
+		if object.RefOf(o).Key() == ref.Key() {
 			return i
 		}
 	}
@@ -104,7 +104,7 @@ func (s *store) find(ref manifest.Ref) int {
 	return 0
 }
 
-func (s *store) fields(o manifest.Object) *fieldpath.Set {
+func (s *store) fields(o object.Object) *fieldpath.Set {
 	set, err := s.typed(o).ToFieldSet()
 	if err != nil {
 		s.t.Fatal(err)
@@ -115,7 +115,7 @@ func (s *store) fields(o manifest.Object) *fieldpath.Set {
 	return set
 }
 
-func (s *store) typed(o manifest.Object) *typed.TypedValue {
+func (s *store) typed(o object.Object) *typed.TypedValue {
 	o = o.DeepCopy()
 	o.SetManagedFields(nil)
 	converter := managedfields.NewDeducedTypeConverter()
@@ -129,7 +129,7 @@ func (s *store) typed(o manifest.Object) *typed.TypedValue {
 	return v
 }
 
-func own(t testing.TB, o manifest.Object, manager string, op metav1.ManagedFieldsOperationType, set *fieldpath.Set) {
+func own(t testing.TB, o object.Object, manager string, op metav1.ManagedFieldsOperationType, set *fieldpath.Set) {
 	o.SetManagedFields(append(o.GetManagedFields(), metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: op, APIVersion: o.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: encode(t, set),
 	}))
@@ -144,7 +144,7 @@ func encode(t testing.TB, set *fieldpath.Set) *metav1.FieldsV1 {
 }
 
 // merge patches as kubectl does: by strategic merge for Kubernetes' own kinds, by JSON merge for others.
-func merge(t testing.TB, o, patch manifest.Object) manifest.Object {
+func merge(t testing.TB, o, patch object.Object) object.Object {
 	t.Helper()
 	from, err := json.Marshal(o.Object)
 	if err != nil {

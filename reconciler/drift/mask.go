@@ -6,7 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 var (
@@ -48,7 +48,7 @@ func (m *masker) mask(v any) any {
 // object returns a copy of an object's fields that shows no credential.
 func (m *masker) object(o map[string]any) map[string]any {
 	out := runtime.DeepCopyJSON(o)
-	gvk := manifest.RefOf(asObject(out)).GroupVersionKind()
+	gvk := object.RefOf(asObject(out)).GroupVersionKind()
 	data := func(hide func(key string) bool) {
 		for _, field := range []string{"data", "stringData", "binaryData"} {
 			values, _ := out[field].(map[string]any)

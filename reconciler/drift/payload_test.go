@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 const scaled = `
@@ -57,7 +57,7 @@ func TestWhatIsApplied(t *testing.T) {
 			}
 			p := policy
 			p.Held = c.held
-			plan, err := drift.Decide(set, git, manifest.Live{Objects: live.objects, Complete: true}, p)
+			plan, err := drift.Decide(set, git, object.Live{Objects: live.objects, Complete: true}, p)
 			if err != nil || len(plan.Apply) != 1 {
 				t.Fatalf("got %v, %v", plan, err)
 			}
@@ -65,7 +65,7 @@ func TestWhatIsApplied(t *testing.T) {
 			if diff := cmp.Diff(c.want, got.Object["spec"].(map[string]any)["replicas"]); diff != "" {
 				t.Errorf("replicas (-want +got): %s", diff)
 			}
-			if got.GetUID() != "uid-of-api" || got.GetLabels()[manifest.LabelPartOf] != set.ID() || got.GetManagedFields() != nil {
+			if got.GetUID() != "uid-of-api" || got.GetLabels()[object.LabelPartOf] != set.ID() || got.GetManagedFields() != nil {
 				t.Errorf("not a member, or not for the object that was decided on: %v", got.Object["metadata"])
 			}
 		})
@@ -74,7 +74,7 @@ func TestWhatIsApplied(t *testing.T) {
 
 // An autoscaler's target is made without replicas.
 func TestMissingTargetHasNoReplicas(t *testing.T) {
-	plan, err := drift.Decide(set, objects(t, []byte(scaled+autoscaler)), manifest.Live{Complete: true}, policy)
+	plan, err := drift.Decide(set, objects(t, []byte(scaled+autoscaler)), object.Live{Complete: true}, policy)
 	if err != nil || len(plan.Apply) != 2 {
 		t.Fatalf("got %v, %v", plan, err)
 	}
@@ -87,7 +87,7 @@ func TestIncompleteListPrunesNothing(t *testing.T) {
 	git := objects(t, []byte(scaled+autoscaler))
 	live := &store{t: t}
 	live.apply(git)
-	plan, err := drift.Decide(set, git[:1], manifest.Live{Objects: live.objects}, policy)
+	plan, err := drift.Decide(set, git[:1], object.Live{Objects: live.objects}, policy)
 	if err != nil || len(plan.Prune) != 0 {
 		t.Errorf("got %v, %v", plan.Prune, err)
 	}
@@ -98,9 +98,9 @@ func TestDecideIsAFunction(t *testing.T) {
 	git := objects(t, []byte(scaled+autoscaler))
 	live := &store{t: t}
 	live.apply(append(git, objects(t, []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: core}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: core}\n"))...))
-	kept := []manifest.Object{git[0].DeepCopy(), live.objects[0].DeepCopy()}
+	kept := []object.Object{git[0].DeepCopy(), live.objects[0].DeepCopy()}
 	decide := func() string {
-		plan, err := drift.Decide(set, git, manifest.Live{Objects: live.objects, Complete: true}, policy)
+		plan, err := drift.Decide(set, git, object.Live{Objects: live.objects, Complete: true}, policy)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,7 @@ package drift
 import (
 	"path"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Policy says what counts as drift, and how much may be deleted.
@@ -59,7 +59,7 @@ func (e *RuleError) Error() string {
 		": use a shell pattern, or a path such as /spec/replicas"
 }
 
-func (r Rule) matches(ref manifest.Ref) bool {
+func (r Rule) matches(ref object.Ref) bool {
 	return glob(r.Group, ref.Group) && glob(r.Kind, ref.Kind) && glob(r.Namespace, ref.Namespace) && glob(r.Name, ref.Name)
 }
 
@@ -69,7 +69,7 @@ func glob(pattern, name string) bool {
 }
 
 // ignores tells whether the object is to be left alone altogether.
-func (p Policy) ignores(ref manifest.Ref) bool {
+func (p Policy) ignores(ref object.Ref) bool {
 	for _, r := range p.Ignore {
 		if len(r.Paths) == 0 && r.matches(ref) {
 			return true
@@ -79,7 +79,7 @@ func (p Policy) ignores(ref manifest.Ref) bool {
 }
 
 // exempt lists the fields of an object that are not compared.
-func (p Policy) exempt(ref manifest.Ref) []pointer {
+func (p Policy) exempt(ref object.Ref) []pointer {
 	var out []pointer
 	for _, rules := range [][]Rule{p.Ignore, p.Held} {
 		for _, r := range rules {

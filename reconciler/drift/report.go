@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Report is what a look over many sets found. It encodes as JSON, and Text renders it for people.
@@ -17,10 +17,10 @@ type Report struct {
 
 // Entry is one set of a report.
 type Entry struct {
-	Set    manifest.Set `json:"set"`
-	Plan   Plan         `json:"plan"`
-	Health Status       `json:"health,omitempty"`
-	Reason string       `json:"reason,omitempty"` // why the health is not Current
+	Set    object.Set `json:"set"`
+	Plan   Plan       `json:"plan"`
+	Health Status     `json:"health,omitempty"`
+	Reason string     `json:"reason,omitempty"` // why the health is not Current
 	// Unlisted are the kinds that could not be listed, and why; nothing of them was pruned.
 	Unlisted []string `json:"unlisted,omitempty"`
 	// Error is why the set could not be compared, or "".

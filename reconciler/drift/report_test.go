@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 func TestReport(t *testing.T) {
@@ -17,13 +17,13 @@ func TestReport(t *testing.T) {
 	live := &store{t: t}
 	live.apply(git)
 	live.patch("kubectl-edit", objects(t, []byte("apiVersion: v1\nkind: Secret\nmetadata: {name: login, namespace: core}\ndata: {password: aHVudGVyMw==}\n")))
-	plan, err := drift.Decide(set, git, manifest.Live{Objects: live.objects, Complete: true}, policy)
+	plan, err := drift.Decide(set, git, object.Live{Objects: live.objects, Complete: true}, policy)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := drift.Report{Cluster: "orbit-prod2", Sets: []drift.Entry{
-		{Set: manifest.Set{Namespace: "web", Name: "quiet"}, Plan: drift.Plan{Same: 7}, Health: drift.Current},
-		{Set: manifest.Set{Namespace: "web", Name: "lost"}, Error: "temporary failure: connection refused"},
+		{Set: object.Set{Namespace: "web", Name: "quiet"}, Plan: drift.Plan{Same: 7}, Health: drift.Current},
+		{Set: object.Set{Namespace: "web", Name: "lost"}, Error: "temporary failure: connection refused"},
 		{Set: set, Plan: plan, Health: drift.InProgress, Reason: "core/Deployment.apps/api: Replicas: 1/3", Unlisted: []string{"Widget.example.com: v1 does not answer"}},
 	}}
 	r.Sort()

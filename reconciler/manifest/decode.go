@@ -11,11 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"cutover/reconciler/object"
 )
 
 // decode appends the objects of a text, which is one YAML document or, for definitions of custom resources, many.
 // Documents that hold nothing but comments count for nothing.
-func decode(list []Object, d document) ([]Object, error) {
+func decode(list []object.Object, d document) ([]object.Object, error) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(d.text)))
 	for {
 		text, err := reader.Read()
@@ -34,7 +36,7 @@ func decode(list []Object, d document) ([]Object, error) {
 }
 
 // decodeOne gives the object of one document, or the items of a list, as kubectl would take it.
-func decodeOne(text []byte) ([]Object, error) {
+func decodeOne(text []byte) ([]object.Object, error) {
 	asJSON, err := yaml.YAMLToJSON(text)
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func decodeOne(text []byte) ([]Object, error) {
 	case err != nil:
 		return nil, errors.New("a document is no Kubernetes object: it must be a map")
 	}
-	var list []Object
+	var list []object.Object
 	switch o := decoded.(type) {
 	case *unstructured.Unstructured:
 		list = append(list, o)

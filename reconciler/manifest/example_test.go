@@ -8,6 +8,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/manifest/manifesttest"
+	"cutover/reconciler/object"
 )
 
 // TestExampleValues renders every service of the example in every stack that it has.
@@ -72,7 +73,7 @@ func TestOlderIstio(t *testing.T) {
 	}
 	for _, o := range objects {
 		if group := o.GroupVersionKind().Group; group == "networking.istio.io" && o.GroupVersionKind().Version != "v1beta1" {
-			t.Errorf("%s is of version %s", manifest.RefOf(o), o.GetAPIVersion())
+			t.Errorf("%s is of version %s", object.RefOf(o), o.GetAPIVersion())
 		}
 	}
 }

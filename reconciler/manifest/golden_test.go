@@ -20,6 +20,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/manifest/manifesttest"
+	"cutover/reconciler/object"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -64,7 +65,7 @@ func TestCharts(t *testing.T) {
 }
 
 // decodeStrictly fails the test for a field that Kubernetes does not know. Istio's types are not ours to check.
-func decodeStrictly(t *testing.T, objects []manifest.Object) {
+func decodeStrictly(t *testing.T, objects []object.Object) {
 	t.Helper()
 	decoder := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Strict: true})
 	for _, o := range objects {
@@ -76,7 +77,7 @@ func decodeStrictly(t *testing.T, objects []manifest.Object) {
 			t.Fatal(err)
 		}
 		if _, err := runtime.Decode(decoder, text); err != nil {
-			t.Errorf("%s: %v", manifest.RefOf(o), err)
+			t.Errorf("%s: %v", object.RefOf(o), err)
 		}
 	}
 }
@@ -117,7 +118,7 @@ func parseValues(t testing.TB, text []byte) map[string]any {
 	return values
 }
 
-func print(t testing.TB, objects []manifest.Object) []byte {
+func print(t testing.TB, objects []object.Object) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, o := range objects {

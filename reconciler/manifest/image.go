@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/object"
 )
 
 // podSpecs say where the kinds that run Pods keep the Pod's spec.
@@ -20,7 +21,7 @@ var podSpecs = map[string][]string{
 // WorkloadVersion gives the tag that a workload's container of an image carries: its version. The image is named
 // without a tag. It is false for an object that runs no Pods, that does not run the image, or that names it by
 // digest alone.
-func WorkloadVersion(o Object, image string) (estate.Version, bool) {
+func WorkloadVersion(o object.Object, image string) (estate.Version, bool) {
 	for _, full := range images(o) {
 		name, tag := splitImage(full)
 		if name != image {
@@ -35,7 +36,7 @@ func WorkloadVersion(o Object, image string) (estate.Version, bool) {
 
 // WorkloadImage gives the image that a workload runs at a version, without its tag. It is false for an object that
 // runs no Pods, or none of that version.
-func WorkloadImage(o Object, version estate.Version) (string, bool) {
+func WorkloadImage(o object.Object, version estate.Version) (string, bool) {
 	for _, full := range images(o) {
 		if name, tag := splitImage(full); tag == version.String() {
 			return name, true
@@ -45,7 +46,7 @@ func WorkloadImage(o Object, version estate.Version) (string, bool) {
 }
 
 // images are the images of a workload's containers, in their order, then of its init containers.
-func images(o Object) []string {
+func images(o object.Object) []string {
 	at, ok := podSpecs[kindAndGroup(o.GroupVersionKind())]
 	if !ok {
 		return nil

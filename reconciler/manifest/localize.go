@@ -5,12 +5,14 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"cutover/reconciler/object"
 )
 
 // Unserved is a kind that a cluster does not serve, and the objects that need it.
 type Unserved struct {
 	Kind    schema.GroupVersionKind
-	Objects []Ref
+	Objects []object.Ref
 }
 
 // Localize puts objects into the form that they have in a cluster: an object of a kind that has namespaces gets the
@@ -19,7 +21,7 @@ type Unserved struct {
 //
 // It also lists the kinds that the cluster does not serve, in the order of the objects; none if the capabilities say
 // nothing about kinds. Objects of such a kind are returned all the same. The arguments are left as they are.
-func Localize(objs []Object, namespace string, caps Capabilities) ([]Object, []Unserved) {
+func Localize(objs []object.Object, namespace string, caps Capabilities) ([]object.Object, []Unserved) {
 	defined := definitions(objs)
 	out := copyObjects(objs)
 	var unserved []Unserved
@@ -43,7 +45,7 @@ func Localize(objs []Object, namespace string, caps Capabilities) ([]Object, []U
 			i = len(unserved)
 			unserved = append(unserved, Unserved{Kind: gvk})
 		}
-		unserved[i].Objects = append(unserved[i].Objects, RefOf(o))
+		unserved[i].Objects = append(unserved[i].Objects, object.RefOf(o))
 	}
 	return out, unserved
 }
@@ -61,7 +63,7 @@ func kindAndGroup(gvk schema.GroupVersionKind) string {
 }
 
 // definitions reads the kinds that the objects themselves define, and whether each is of the whole cluster.
-func definitions(objs []Object) map[schema.GroupVersionKind]bool {
+func definitions(objs []object.Object) map[schema.GroupVersionKind]bool {
 	out := map[schema.GroupVersionKind]bool{}
 	for _, o := range objs {
 		if gvk := o.GroupVersionKind(); gvk.Group != "apiextensions.k8s.io" || gvk.Kind != "CustomResourceDefinition" {

@@ -8,9 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
-func object(apiVersion, kind, namespace, name string) manifest.Object {
+func anObject(apiVersion, kind, namespace, name string) object.Object {
 	o := &unstructured.Unstructured{}
 	o.SetAPIVersion(apiVersion)
 	o.SetKind(kind)
@@ -20,20 +21,20 @@ func object(apiVersion, kind, namespace, name string) manifest.Object {
 }
 
 func TestLocalize(t *testing.T) {
-	crd := object("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "widgets.example.com")
+	crd := anObject("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "widgets.example.com")
 	crd.Object["spec"] = map[string]any{
 		"group": "example.com", "scope": "Cluster", "names": map[string]any{"kind": "Widget"},
 		"versions": []any{map[string]any{"name": "v1", "served": true}, map[string]any{"name": "v0", "served": false}},
 	}
-	objects := []manifest.Object{
+	objects := []object.Object{
 		crd,
-		object("v1", "Namespace", "wrong", "n"),
-		object("v1", "ConfigMap", "", "c"),
-		object("v1", "ConfigMap", "elsewhere", "c"),
-		object("example.com/v1", "Widget", "wrong", "w"),
-		object("example.com/v0", "Widget", "", "old"),
-		object("example.com/v1", "Unknown", "", "u"),
-		object("example.com/v1", "Unknown", "", "v"),
+		anObject("v1", "Namespace", "wrong", "n"),
+		anObject("v1", "ConfigMap", "", "c"),
+		anObject("v1", "ConfigMap", "elsewhere", "c"),
+		anObject("example.com/v1", "Widget", "wrong", "w"),
+		anObject("example.com/v0", "Widget", "", "old"),
+		anObject("example.com/v1", "Unknown", "", "u"),
+		anObject("example.com/v1", "Unknown", "", "v"),
 	}
 	before := string(print(t, objects))
 	caps := manifest.Capabilities{
@@ -44,7 +45,7 @@ func TestLocalize(t *testing.T) {
 
 	var names []string
 	for _, o := range got {
-		names = append(names, manifest.RefOf(o).String())
+		names = append(names, object.RefOf(o).String())
 	}
 	want := []string{
 		"CustomResourceDefinition.apiextensions.k8s.io/widgets.example.com", "Namespace/n",
@@ -114,7 +115,7 @@ func TestWorkloadVersion(t *testing.T) {
 			t.Errorf("%s %s: got %q, %t, want %q", test.kind, test.image, got, ok, test.want)
 		}
 	}
-	if _, ok := manifest.WorkloadVersion(object("v1", "ConfigMap", "", "c"), "app"); ok {
+	if _, ok := manifest.WorkloadVersion(anObject("v1", "ConfigMap", "", "c"), "app"); ok {
 		t.Error("a ConfigMap has a version")
 	}
 }

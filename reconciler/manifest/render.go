@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/object"
 )
 
 // Bounds of one chart's output: far above what a service needs, far below what hurts.
@@ -40,11 +41,11 @@ const (
 //
 // Templates are run without a cluster: lookup finds nothing. A template that calls a random function or the clock
 // gives other objects each time, and drifts for ever.
-func Render(in Input) ([]Object, error) {
+func Render(in Input) ([]object.Object, error) {
 	return render(in, load)
 }
 
-func render(in Input, load func(estate.Chart) (*loaded, error)) ([]Object, error) {
+func render(in Input, load func(estate.Chart) (*loaded, error)) ([]object.Object, error) {
 	var all output
 	for _, c := range in.Charts {
 		l, err := load(c)
@@ -62,7 +63,7 @@ func render(in Input, load func(estate.Chart) (*loaded, error)) ([]Object, error
 	sortByKind(all[objects])
 	sortByKind(all[hooks])
 
-	var list []Object
+	var list []object.Object
 	for _, d := range slices.Concat(all[crds], all[objects], all[hooks]) {
 		var err error
 		if list, err = decode(list, d); err != nil {
@@ -94,16 +95,16 @@ type document struct {
 }
 
 // check refuses what could not be applied, or must not be.
-func check(in Input, list []Object) error {
+func check(in Input, list []object.Object) error {
 	if len(list) == 0 {
 		return ErrEmpty
 	}
 	if len(list) > maxObjects {
 		return fmt.Errorf("the charts render %d objects: the most is %d", len(list), maxObjects)
 	}
-	seen := make(map[Ref]bool, len(list))
+	seen := make(map[object.Ref]bool, len(list))
 	for _, o := range list {
-		ref := RefOf(o).Key()
+		ref := object.RefOf(o).Key()
 		if ref.Name == "" {
 			return fmt.Errorf("an object of kind %s has no name: generateName cannot be applied twice", ref.Kind)
 		}

@@ -6,6 +6,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/object"
 )
 
 // maxCharts is how many loaded charts a Renderer keeps. An estate has a handful.
@@ -26,10 +27,10 @@ func NewRenderer(renders int) *Renderer {
 
 // Render gives what the function Render gives, and tells whether it was remembered. The objects are the caller's own,
 // to change as it likes. An input that fails is tried again each time.
-func (r *Renderer) Render(in Input) (objects []Object, cached bool, err error) {
+func (r *Renderer) Render(in Input) (objects []object.Object, cached bool, err error) {
 	digest := in.Digest()
 	if kept, ok := r.renders.Get(digest); ok {
-		return copyObjects(kept.([]Object)), true, nil
+		return copyObjects(kept.([]object.Object)), true, nil
 	}
 	r.count.Add(1)
 	objects, err = render(in, r.load)
@@ -56,8 +57,8 @@ func (r *Renderer) load(c estate.Chart) (*loaded, error) {
 	return l, nil
 }
 
-func copyObjects(objects []Object) []Object {
-	out := make([]Object, len(objects))
+func copyObjects(objects []object.Object) []object.Object {
+	out := make([]object.Object, len(objects))
 	for i, o := range objects {
 		out[i] = o.DeepCopy()
 	}

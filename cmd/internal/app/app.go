@@ -26,7 +26,7 @@ import (
 	"cutover/gitops/repo"
 	"cutover/reconciler"
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/remote/gate"
 	"cutover/reconciler/remote/kube"
 )
@@ -178,7 +178,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.log.InfoContext(ctx, "listening", "address", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
-	git, objects, schedule := make(chan struct{}), make(chan manifest.Set), make(chan struct{}, 1)
+	git, objects, schedule := make(chan struct{}), make(chan object.Set), make(chan struct{}, 1)
 	group.Go(func() error { return web.Serve(ctx, listener, a.handler(webhook)) })
 	group.Go(func() error { a.watchGit(ctx, wake, git); return nil })
 	for _, c := range a.clusters {

@@ -11,6 +11,7 @@ import (
 	"cutover/generator"
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 func renderCommand() *cobra.Command {
@@ -61,7 +62,7 @@ rendered before its files are committed.`,
 	return cmd
 }
 
-func renderService(e *estate.Estate, service, stack string, set []string) ([]manifest.Object, error) {
+func renderService(e *estate.Estate, service, stack string, set []string) ([]object.Object, error) {
 	s, err := findService(e, service)
 	if err != nil {
 		return nil, err

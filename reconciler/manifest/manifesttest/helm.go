@@ -22,6 +22,7 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Helm is the helm command of hack/helm, and the charts that were written to disk for it. It may be used by
@@ -48,7 +49,7 @@ func NewHelm(tb testing.TB) *Helm {
 // helm template, and all charts together to all of these objects.
 func (h *Helm) Compare(tb testing.TB, in manifest.Input) {
 	tb.Helper()
-	var all []manifest.Object
+	var all []object.Object
 	for _, c := range in.Charts {
 		want := h.Template(tb, in, c)
 		all = append(all, want...)
@@ -77,7 +78,7 @@ func (h *Helm) Compare(tb testing.TB, in manifest.Input) {
 }
 
 // Template gives the objects that helm template prints for one chart of an input, in order.
-func (h *Helm) Template(tb testing.TB, in manifest.Input, c estate.Chart) []manifest.Object {
+func (h *Helm) Template(tb testing.TB, in manifest.Input, c estate.Chart) []object.Object {
 	tb.Helper()
 	out, err := h.Command(tb, in, c).Output()
 	if err != nil {
@@ -149,8 +150,8 @@ func (h *Helm) chartDir(tb testing.TB, c estate.Chart) string {
 }
 
 // parse reads printed manifests with the decoder that kubectl uses, and takes lists apart.
-func parse(out []byte) ([]manifest.Object, error) {
-	var objects []manifest.Object
+func parse(out []byte) ([]object.Object, error) {
+	var objects []object.Object
 	decoder := utilyaml.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096)
 	for {
 		var o unstructured.Unstructured
@@ -178,7 +179,7 @@ func parse(out []byte) ([]manifest.Object, error) {
 }
 
 // texts gives each object as JSON. The two sides decode numbers into different types, and only the text counts.
-func texts(objects []manifest.Object) []string {
+func texts(objects []object.Object) []string {
 	out := make([]string, len(objects))
 	for i, o := range objects {
 		text, err := json.MarshalIndent(o.Object, "", "  ")
@@ -190,10 +191,10 @@ func texts(objects []manifest.Object) []string {
 	return out
 }
 
-func byName(objects []manifest.Object) map[string]string {
+func byName(objects []object.Object) map[string]string {
 	out := make(map[string]string, len(objects))
 	for i, text := range texts(objects) {
-		out[manifest.RefOf(objects[i]).String()] = text
+		out[object.RefOf(objects[i]).String()] = text
 	}
 	return out
 }

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // parallel is how many objects of one kind are written at once.
@@ -29,7 +29,7 @@ const parallel = 8
 // are written at the same time. An object with a UID must still be that object, and one without must not exist
 // or be a member already; otherwise the error is failure.ErrConflict. After an error the kinds that follow are not
 // written. Namespaces must exist or be among the objects.
-func (k *Cluster) Apply(ctx context.Context, set manifest.Set, objects []manifest.Object) error {
+func (k *Cluster) Apply(ctx context.Context, set object.Set, objects []object.Object) error {
 	if len(objects) == 0 {
 		return nil
 	}
@@ -45,8 +45,8 @@ func (k *Cluster) Apply(ctx context.Context, set manifest.Set, objects []manifes
 }
 
 // runs yields the stretches of neighbours that have the same kind.
-func runs(objects []manifest.Object) func(yield func([]manifest.Object) bool) {
-	return func(yield func([]manifest.Object) bool) {
+func runs(objects []object.Object) func(yield func([]object.Object) bool) {
+	return func(yield func([]object.Object) bool) {
 		for start := 0; start < len(objects); {
 			end := start + 1
 			for end < len(objects) && objects[end].GroupVersionKind() == objects[start].GroupVersionKind() {
@@ -60,7 +60,7 @@ func runs(objects []manifest.Object) func(yield func([]manifest.Object) bool) {
 	}
 }
 
-func (k *Cluster) applyRun(ctx context.Context, set manifest.Set, run []manifest.Object) error {
+func (k *Cluster) applyRun(ctx context.Context, set object.Set, run []object.Object) error {
 	gvk := run[0].GroupVersionKind()
 	r, err := k.resolve(ctx, gvk)
 	if err != nil {
@@ -91,14 +91,14 @@ func (k *Cluster) applyRun(ctx context.Context, set manifest.Set, run []manifest
 	return nil
 }
 
-func (k *Cluster) applyOne(ctx context.Context, set manifest.Set, r resource, o manifest.Object) error {
+func (k *Cluster) applyOne(ctx context.Context, set object.Set, r resource, o object.Object) error {
 	o = o.DeepCopy()
-	ref := manifest.RefOf(o)
+	ref := object.RefOf(o)
 	labels := o.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[manifest.LabelPartOf] = set.ID()
+	labels[object.LabelPartOf] = set.ID()
 	o.SetLabels(labels)
 	o.SetManagedFields(nil)
 	o.SetResourceVersion("")
@@ -122,21 +122,21 @@ func (k *Cluster) applyOne(ctx context.Context, set manifest.Set, r resource, o 
 // absentOrMember looks at the server once more before an object is made. It tells whether the object is there, as a
 // member, and pins the write to it; if it is not, the write is not forced, so that one that somebody makes
 // meanwhile is a conflict and not ours.
-func absentOrMember(ctx context.Context, client dynamic.ResourceInterface, set manifest.Set, ref manifest.Ref, o manifest.Object) (bool, error) {
+func absentOrMember(ctx context.Context, client dynamic.ResourceInterface, set object.Set, ref object.Ref, o object.Object) (bool, error) {
 	have, err := client.Get(ctx, ref.Name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return false, nil
 	case err != nil:
 		return false, wrap("get", ref, err)
-	case have.GetLabels()[manifest.LabelPartOf] != set.ID():
+	case have.GetLabels()[object.LabelPartOf] != set.ID():
 		return false, fmt.Errorf("apply %s: %w: it exists and is not in the set", ref, failure.ErrConflict)
 	}
 	o.SetUID(have.GetUID())
 	return true, nil
 }
 
-func (k *Cluster) client(r resource, ref manifest.Ref) dynamic.ResourceInterface {
+func (k *Cluster) client(r resource, ref object.Ref) dynamic.ResourceInterface {
 	if r.namespaced {
 		return k.dynamic.Resource(r.GroupVersionResource).Namespace(ref.Namespace)
 	}
@@ -145,7 +145,7 @@ func (k *Cluster) client(r resource, ref manifest.Ref) dynamic.ResourceInterface
 
 // patch applies server-side. A field that the kind does not have is an error: the server would drop it otherwise, and
 // it would be missing for ever.
-func (k *Cluster) patch(ctx context.Context, client dynamic.ResourceInterface, o manifest.Object, opts metav1.PatchOptions) (*unstructured.Unstructured, error) {
+func (k *Cluster) patch(ctx context.Context, client dynamic.ResourceInterface, o object.Object, opts metav1.PatchOptions) (*unstructured.Unstructured, error) {
 	body, err := o.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -156,8 +156,8 @@ func (k *Cluster) patch(ctx context.Context, client dynamic.ResourceInterface, o
 }
 
 // DryRun returns the object as it would be if it were applied now. Nothing is written.
-func (k *Cluster) DryRun(ctx context.Context, o manifest.Object) (manifest.Object, error) {
-	ref := manifest.RefOf(o)
+func (k *Cluster) DryRun(ctx context.Context, o object.Object) (object.Object, error) {
+	ref := object.RefOf(o)
 	r, err := k.resolve(ctx, o.GroupVersionKind())
 	if err != nil {
 		return nil, fmt.Errorf("dry run of %s: %w", ref, err)
@@ -168,9 +168,9 @@ func (k *Cluster) DryRun(ctx context.Context, o manifest.Object) (manifest.Objec
 }
 
 // established waits until the kinds of new CRDs are served.
-func (k *Cluster) established(ctx context.Context, r resource, crds []manifest.Object) error {
+func (k *Cluster) established(ctx context.Context, r resource, crds []object.Object) error {
 	for _, crd := range crds {
-		ref := manifest.RefOf(crd)
+		ref := object.RefOf(crd)
 		err := wait.PollUntilContextTimeout(ctx, 10*look, k.patience, true, func(ctx context.Context) (bool, error) {
 			have, err := k.client(r, ref).Get(ctx, ref.Name, metav1.GetOptions{})
 			if err != nil {

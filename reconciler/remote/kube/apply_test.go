@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 const two = `
@@ -67,10 +67,10 @@ func TestApplyThenNoDrift(t *testing.T) {
 
 // versions tells when each object was last written by us: controllers write statuses meanwhile, so the resource
 // versions tell nothing.
-func versions(live manifest.Live) string {
+func versions(live object.Live) string {
 	var out strings.Builder
 	for _, o := range live.Objects {
-		out.WriteString(manifest.RefOf(o).String() + " ")
+		out.WriteString(object.RefOf(o).String() + " ")
 		for _, f := range o.GetManagedFields() {
 			if f.Manager == "cutover" {
 				out.WriteString(f.Time.String())
@@ -105,11 +105,11 @@ func TestApplyRefusesStrangers(t *testing.T) {
 	git := b.objects(two)
 	plan := b.decide(b.set, git) // decided while there is nothing
 	b.create("configmaps", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {a: theirs}")
-	err := b.cluster.Apply(t.Context(), b.set, []manifest.Object{plan.Apply[0].Object})
+	err := b.cluster.Apply(t.Context(), b.set, []object.Object{plan.Apply[0].Object})
 	if !errors.Is(err, failure.ErrConflict) {
 		t.Errorf("an object that appeared meanwhile: got %v, want a conflict", err)
 	}
-	if o := b.get("configmaps", "one"); o.GetLabels()[manifest.LabelPartOf] != "" {
+	if o := b.get("configmaps", "one"); o.GetLabels()[object.LabelPartOf] != "" {
 		t.Error("the stranger was taken")
 	}
 	b.eventually("the stranger is refused", func() bool { return len(b.decide(b.set, git).Refused) == 1 })
@@ -125,11 +125,11 @@ func TestApplyRefusesReplacedObject(t *testing.T) {
 	if err := b.client("configmaps").Delete(t.Context(), "one", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.cluster.Apply(t.Context(), b.set, []manifest.Object{plan.Apply[0].Object}); !errors.Is(err, failure.ErrConflict) {
+	if err := b.cluster.Apply(t.Context(), b.set, []object.Object{plan.Apply[0].Object}); !errors.Is(err, failure.ErrConflict) {
 		t.Errorf("an object that is gone meanwhile: got %v, want a conflict", err)
 	}
 	b.create("configmaps", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\ndata: {a: theirs}")
-	if err := b.cluster.Apply(t.Context(), b.set, []manifest.Object{plan.Apply[0].Object}); !errors.Is(err, failure.ErrConflict) {
+	if err := b.cluster.Apply(t.Context(), b.set, []object.Object{plan.Apply[0].Object}); !errors.Is(err, failure.ErrConflict) {
 		t.Errorf("an object that was replaced meanwhile: got %v, want a conflict", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestApplyErrors(t *testing.T) {
 			o.SetNamespace(c.namespace)
 			set := b.set
 			set.Namespace = c.namespace
-			err := b.cluster.Apply(t.Context(), set, []manifest.Object{o})
+			err := b.cluster.Apply(t.Context(), set, []object.Object{o})
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v, want %v with %q and no secret", err, c.want, c.text)
 			}

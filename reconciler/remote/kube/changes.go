@@ -4,13 +4,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Changes tells of sets whose objects changed in the cluster, at once and not more often than the receiver takes
 // them. Of a set that was never asked for, and of a kind that was not, nothing is told. There is one channel for all
 // callers; Close closes it.
-func (k *Cluster) Changes() <-chan manifest.Set { return k.changing }
+func (k *Cluster) Changes() <-chan object.Set { return k.changing }
 
 func (k *Cluster) forwardChanges() {
 	defer close(k.changing)
@@ -54,16 +54,16 @@ func (k *Cluster) touch(obj any) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if set, ok := k.sets[o.GetLabels()[manifest.LabelPartOf]]; ok {
+	if set, ok := k.sets[o.GetLabels()[object.LabelPartOf]]; ok {
 		k.touched.Add(set)
 	}
-	if set, ok := k.named[manifest.RefOf(o).Key()]; ok {
+	if set, ok := k.named[object.RefOf(o).Key()]; ok {
 		k.touched.Add(set)
 	}
 }
 
 // follow remembers a set and its objects for Changes.
-func (k *Cluster) follow(set manifest.Set, refs []manifest.Ref) {
+func (k *Cluster) follow(set object.Set, refs []object.Ref) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sets[set.ID()] = set

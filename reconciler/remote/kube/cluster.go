@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Config is what a Cluster needs. All fields but Patience are required.
@@ -55,10 +55,10 @@ type Cluster struct {
 
 	mu       sync.Mutex // guards the fields below
 	watches  map[schema.GroupVersionResource]*watch
-	sets     map[string]manifest.Set       // sets that were asked for, by ID
-	named    map[manifest.Ref]manifest.Set // objects that were asked for by name, by key
-	touched  workqueue.TypedInterface[manifest.Set]
-	changing chan manifest.Set
+	sets     map[string]object.Set     // sets that were asked for, by ID
+	named    map[object.Ref]object.Set // objects that were asked for by name, by key
+	touched  workqueue.TypedInterface[object.Set]
+	changing chan object.Set
 }
 
 // New returns a Cluster, or an error that says what is wrong with the configuration. It sends no request except to
@@ -86,10 +86,10 @@ func New(c Config) (*Cluster, error) {
 	k := &Cluster{
 		manager: c.Manager, log: c.Log, patience: c.Patience,
 		watches:  map[schema.GroupVersionResource]*watch{},
-		sets:     map[string]manifest.Set{},
-		named:    map[manifest.Ref]manifest.Set{},
-		touched:  workqueue.NewTyped[manifest.Set](),
-		changing: make(chan manifest.Set),
+		sets:     map[string]object.Set{},
+		named:    map[object.Ref]object.Set{},
+		touched:  workqueue.NewTyped[object.Set](),
+		changing: make(chan object.Set),
 	}
 	if k.discovery, err = discovery.NewDiscoveryClientForConfigAndClient(config, transport); err != nil {
 		return nil, fmt.Errorf("kube: %w", err)

@@ -11,11 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // wrap says what was done to what, and what the caller must do about the error.
-func wrap(verb string, ref manifest.Ref, err error) error {
+func wrap(verb string, ref object.Ref, err error) error {
 	if err == nil {
 		return nil
 	}

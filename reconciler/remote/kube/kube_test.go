@@ -21,7 +21,7 @@ import (
 
 	"cutover/reconciler/contract/labtest"
 	"cutover/reconciler/drift"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 	"cutover/reconciler/remote/kube"
 )
 
@@ -36,7 +36,7 @@ type bench struct {
 	testing.TB
 	config    *rest.Config
 	namespace string
-	set       manifest.Set
+	set       object.Set
 	cluster   *kube.Cluster
 	others    dynamic.Interface
 }
@@ -45,7 +45,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	lab := labtest.Get(t)
 	b := &bench{TB: t, config: lab.REST(t, labtest.New), namespace: lab.NewNamespace(t, labtest.New)}
-	b.set = manifest.Set{Namespace: b.namespace, Name: "api"}
+	b.set = object.Set{Namespace: b.namespace, Name: "api"}
 	b.cluster = open(t, b.config)
 	var err error
 	if b.others, err = dynamic.NewForConfig(b.config); err != nil {
@@ -68,10 +68,10 @@ func open(t testing.TB, config *rest.Config) *kube.Cluster {
 var clusterScoped = []string{"APIService", "CustomResourceDefinition"}
 
 // objects reads YAML documents into the test's namespace, whose name also stands for NAMESPACE.
-func (b *bench) objects(text string) []manifest.Object {
+func (b *bench) objects(text string) []object.Object {
 	b.Helper()
 	text = strings.ReplaceAll(text, "NAMESPACE", b.namespace)
-	var out []manifest.Object
+	var out []object.Object
 	for d := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(text)), 4096); ; {
 		o := &unstructured.Unstructured{}
 		switch err := d.Decode(&o.Object); {
@@ -90,15 +90,15 @@ func (b *bench) objects(text string) []manifest.Object {
 	}
 }
 
-func refs(objects []manifest.Object) []manifest.Ref {
-	out := make([]manifest.Ref, 0, len(objects))
+func refs(objects []object.Object) []object.Ref {
+	out := make([]object.Ref, 0, len(objects))
 	for _, o := range objects {
-		out = append(out, manifest.RefOf(o))
+		out = append(out, object.RefOf(o))
 	}
 	return out
 }
 
-func (b *bench) live(set manifest.Set, objects []manifest.Object) manifest.Live {
+func (b *bench) live(set object.Set, objects []object.Object) object.Live {
 	b.Helper()
 	live, err := b.cluster.Live(b.Context(), set, refs(objects))
 	if err != nil {
@@ -107,7 +107,7 @@ func (b *bench) live(set manifest.Set, objects []manifest.Object) manifest.Live 
 	return live
 }
 
-func (b *bench) decide(set manifest.Set, git []manifest.Object) drift.Plan {
+func (b *bench) decide(set object.Set, git []object.Object) drift.Plan {
 	b.Helper()
 	plan, err := drift.Decide(set, git, b.live(set, git), drift.Policy{Manager: "cutover", MaxPrune: 100})
 	if err != nil {
@@ -117,16 +117,16 @@ func (b *bench) decide(set manifest.Set, git []manifest.Object) drift.Plan {
 }
 
 // obey carries a plan out.
-func (b *bench) obey(set manifest.Set, plan drift.Plan) {
+func (b *bench) obey(set object.Set, plan drift.Plan) {
 	b.Helper()
-	var objects []manifest.Object
+	var objects []object.Object
 	for _, d := range plan.Apply {
 		objects = append(objects, d.Object)
 	}
 	if err := b.cluster.Apply(b.Context(), set, objects); err != nil {
 		b.Fatal(err)
 	}
-	var extra []manifest.Ref
+	var extra []object.Ref
 	for _, d := range plan.Prune {
 		extra = append(extra, d.Ref)
 	}
@@ -136,14 +136,14 @@ func (b *bench) obey(set manifest.Set, plan drift.Plan) {
 }
 
 // wantSame fails the test if anything differs from git.
-func (b *bench) wantSame(set manifest.Set, git []manifest.Object) {
+func (b *bench) wantSame(set object.Set, git []object.Object) {
 	b.Helper()
 	if plan := b.decide(set, git); !plan.Empty() {
 		b.Errorf("drift right after applying:\n%s", report(set, plan))
 	}
 }
 
-func report(set manifest.Set, plan drift.Plan) string {
+func report(set object.Set, plan drift.Plan) string {
 	return drift.Report{Cluster: "lab", Sets: []drift.Entry{{Set: set, Plan: plan}}}.Text()
 }
 

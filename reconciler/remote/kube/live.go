@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
@@ -20,10 +20,10 @@ var configMaps = schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 // every member of the set among the kinds asked for and those that the set's parent lists. It fails if a kind that
 // was asked for cannot be read. If one that only the parent lists cannot be, the answer is not Complete.
 // A kind that the cluster does not serve has no objects.
-func (k *Cluster) Live(ctx context.Context, set manifest.Set, refs []manifest.Ref) (manifest.Live, error) {
+func (k *Cluster) Live(ctx context.Context, set object.Set, refs []object.Ref) (object.Live, error) {
 	catalog, err := k.catalogWith(ctx, refs)
 	if err != nil {
-		return manifest.Live{}, fmt.Errorf("live objects of %s: %w", set, err)
+		return object.Live{}, fmt.Errorf("live objects of %s: %w", set, err)
 	}
 	k.follow(set, refs)
 	asked := map[schema.GroupKind]schema.GroupVersionKind{configMaps.GroupKind(): configMaps}
@@ -32,7 +32,7 @@ func (k *Cluster) Live(ctx context.Context, set manifest.Set, refs []manifest.Re
 	}
 	watches, failed := k.open(ctx, catalog, asked)
 	if len(failed) > 0 {
-		return manifest.Live{}, fmt.Errorf("live objects of %s: %w: %s", set, failure.ErrTransient, strings.Join(failed, "; "))
+		return object.Live{}, fmt.Errorf("live objects of %s: %w: %s", set, failure.ErrTransient, strings.Join(failed, "; "))
 	}
 	rest := map[schema.GroupKind]schema.GroupVersionKind{}
 	for _, gk := range kindsOf(watches[configMaps.GroupKind()].get(set.Namespace, set.Parent().Name)) {
@@ -41,11 +41,11 @@ func (k *Cluster) Live(ctx context.Context, set manifest.Set, refs []manifest.Re
 		}
 	}
 	others, missing := k.open(ctx, catalog, rest)
-	live := manifest.Live{Complete: len(missing) == 0, Missing: missing}
+	live := object.Live{Complete: len(missing) == 0, Missing: missing}
 	if err := ctx.Err(); err != nil {
-		return manifest.Live{}, err
+		return object.Live{}, err
 	}
-	found := map[manifest.Ref]manifest.Object{}
+	found := map[object.Ref]object.Object{}
 	for _, ref := range refs {
 		w, ok := watches[schema.GroupKind{Group: ref.Group, Kind: ref.Kind}]
 		if !ok {
@@ -59,22 +59,22 @@ func (k *Cluster) Live(ctx context.Context, set manifest.Set, refs []manifest.Re
 		for _, w := range opened {
 			members, err := w.members(set.ID())
 			if err != nil {
-				return manifest.Live{}, fmt.Errorf("live objects of %s: %w", set, err)
+				return object.Live{}, fmt.Errorf("live objects of %s: %w", set, err)
 			}
 			for _, o := range members {
-				found[manifest.RefOf(o).Key()] = o
+				found[object.RefOf(o).Key()] = o
 			}
 		}
 	}
 	for _, o := range found {
 		live.Objects = append(live.Objects, o.DeepCopy()) // the cache's own must not change
 	}
-	slices.SortFunc(live.Objects, func(a, b manifest.Object) int { return manifest.RefOf(a).Compare(manifest.RefOf(b)) })
+	slices.SortFunc(live.Objects, func(a, b object.Object) int { return object.RefOf(a).Compare(object.RefOf(b)) })
 	return live, nil
 }
 
 // catalogWith returns a catalog that is new enough to know all kinds asked for, if the cluster serves them.
-func (k *Cluster) catalogWith(ctx context.Context, refs []manifest.Ref) (*catalog, error) {
+func (k *Cluster) catalogWith(ctx context.Context, refs []object.Ref) (*catalog, error) {
 	for _, ref := range refs {
 		_, err := k.resolve(ctx, ref.GroupVersionKind())
 		if err != nil && !errors.Is(err, failure.ErrNotFound) {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 const workload = `
@@ -63,7 +63,7 @@ func TestEditsAreSeenAndRepaired(t *testing.T) {
 		}},
 		{"data", "data.a", func() { b.edit("configmaps", "api", types.MergePatchType, `{"data": {"a": "2"}}`) }},
 		{"our label", "not yet marked", func() {
-			b.edit("configmaps", "api", types.MergePatchType, `{"metadata": {"labels": {"`+manifest.LabelPartOf+`": null}, "annotations": {"moniker.spinnaker.io/application": "api"}}}`)
+			b.edit("configmaps", "api", types.MergePatchType, `{"metadata": {"labels": {"`+object.LabelPartOf+`": null}, "annotations": {"moniker.spinnaker.io/application": "api"}}}`)
 		}},
 		{"deletion", "missing", func() {
 			if err := b.client("configmaps").Delete(t.Context(), "api", metav1.DeleteOptions{}); err != nil {
@@ -171,7 +171,7 @@ spec:
 		}
 	})
 	b.edit("configmaps", b.set.Parent().Name, types.MergePatchType,
-		`{"metadata": {"annotations": {"`+manifest.AnnotationKinds+`": "ConfigMap,Deployment.apps,Widget.`+group+`"}}}`)
+		`{"metadata": {"annotations": {"`+object.AnnotationKinds+`": "ConfigMap,Deployment.apps,Widget.`+group+`"}}}`)
 	b.eventually("the list is incomplete", func() bool {
 		live := b.live(b.set, git)
 		return !live.Complete && strings.Contains(strings.Join(live.Missing, " "), "Widget."+group)
@@ -180,7 +180,7 @@ spec:
 		t.Errorf("pruned from an incomplete list:\n%s", report(b.set, plan))
 	}
 	b.wantSame(b.set, git)
-	_, err := b.cluster.Live(t.Context(), b.set, []manifest.Ref{{Group: group, Version: "v1", Kind: "Widget", Namespace: b.namespace, Name: "w"}})
+	_, err := b.cluster.Live(t.Context(), b.set, []object.Ref{{Group: group, Version: "v1", Kind: "Widget", Namespace: b.namespace, Name: "w"}})
 	if !errors.Is(err, failure.ErrTransient) {
 		t.Errorf("a kind that was asked for and does not answer: got %v, want a temporary failure", err)
 	}

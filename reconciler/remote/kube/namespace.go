@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // EnsureNamespace makes a namespace that git names for a service, unless it exists. What it makes is labelled as
 // managed by us. Namespaces are never deleted.
 func (k *Cluster) EnsureNamespace(ctx context.Context, name string) error {
-	ref := manifest.Ref{Version: "v1", Kind: "Namespace", Name: name}
+	ref := object.Ref{Version: "v1", Kind: "Namespace", Name: name}
 	client := k.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
 	have, err := client.Get(ctx, name, metav1.GetOptions{})
 	switch {

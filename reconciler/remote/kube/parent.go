@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 var configMapResource = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
@@ -32,7 +32,7 @@ func (c contents) equal(other contents) bool {
 	return maps.Equal(c.kinds, other.kinds) && maps.Equal(c.namespaces, other.namespaces)
 }
 
-func (c contents) add(set manifest.Set, gk schema.GroupKind, namespace string) {
+func (c contents) add(set object.Set, gk schema.GroupKind, namespace string) {
 	c.kinds[gk.String()] = true
 	if namespace != "" && namespace != set.Namespace {
 		c.namespaces[namespace] = true
@@ -51,8 +51,8 @@ func contentsOf(parent *unstructured.Unstructured) contents {
 			}
 		}
 	}
-	split(c.kinds, manifest.AnnotationKinds)
-	split(c.namespaces, manifest.AnnotationNamespaces)
+	split(c.kinds, object.AnnotationKinds)
+	split(c.namespaces, object.AnnotationNamespaces)
 	return c
 }
 
@@ -67,7 +67,7 @@ func kindsOf(parent *unstructured.Unstructured) []schema.GroupKind {
 
 // parent reads the set's parent from the server, or nil if there is none. It is refused if it belongs to another
 // tool, or is no parent of this set.
-func (k *Cluster) parent(ctx context.Context, set manifest.Set) (*unstructured.Unstructured, error) {
+func (k *Cluster) parent(ctx context.Context, set object.Set) (*unstructured.Unstructured, error) {
 	ref := set.Parent()
 	parent, err := k.dynamic.Resource(configMapResource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -76,8 +76,8 @@ func (k *Cluster) parent(ctx context.Context, set manifest.Set) (*unstructured.U
 	if err != nil {
 		return nil, wrap("get", ref, err)
 	}
-	tool, _, _ := strings.Cut(parent.GetAnnotations()[manifest.AnnotationTooling], "/")
-	switch id := parent.GetLabels()[manifest.LabelSetID]; {
+	tool, _, _ := strings.Cut(parent.GetAnnotations()[object.AnnotationTooling], "/")
+	switch id := parent.GetLabels()[object.LabelSetID]; {
 	case id != set.ID():
 		return nil, fmt.Errorf("%w: %s exists and is not the parent of ApplySet %s: delete it or rename it", failure.ErrRefused, ref, set.ID())
 	case tool != k.manager:
@@ -88,7 +88,7 @@ func (k *Cluster) parent(ctx context.Context, set manifest.Set) (*unstructured.U
 
 // widen makes the parent list all that it lists now and what the objects need. It comes before any member is
 // written, so that an interruption leaves no member that is not listed.
-func (k *Cluster) widen(ctx context.Context, set manifest.Set, objects []manifest.Object) error {
+func (k *Cluster) widen(ctx context.Context, set object.Set, objects []object.Object) error {
 	parent, err := k.parent(ctx, set)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (k *Cluster) widen(ctx context.Context, set manifest.Set, objects []manifes
 }
 
 // narrow makes the parent list only what the set still has. If a kind cannot be listed, the parent stays as it is.
-func (k *Cluster) narrow(ctx context.Context, set manifest.Set) error {
+func (k *Cluster) narrow(ctx context.Context, set object.Set) error {
 	parent, err := k.parent(ctx, set)
 	if err != nil || parent == nil {
 		return err
@@ -119,9 +119,9 @@ func (k *Cluster) narrow(ctx context.Context, set manifest.Set) error {
 		if !served {
 			continue
 		}
-		members, err := k.metadata.Resource(r.GroupVersionResource).List(ctx, metav1.ListOptions{LabelSelector: manifest.LabelPartOf + "=" + set.ID()})
+		members, err := k.metadata.Resource(r.GroupVersionResource).List(ctx, metav1.ListOptions{LabelSelector: object.LabelPartOf + "=" + set.ID()})
 		if err != nil {
-			return wrap("list members of "+set.String()+" in", manifest.Ref{Group: gk.Group, Kind: gk.Kind}, err)
+			return wrap("list members of "+set.String()+" in", object.Ref{Group: gk.Group, Kind: gk.Kind}, err)
 		}
 		for _, m := range members.Items {
 			left.add(set, gk, m.Namespace)
@@ -131,7 +131,7 @@ func (k *Cluster) narrow(ctx context.Context, set manifest.Set) error {
 }
 
 // writeParent writes the parent unless it says so already.
-func (k *Cluster) writeParent(ctx context.Context, set manifest.Set, parent *unstructured.Unstructured, c contents) error {
+func (k *Cluster) writeParent(ctx context.Context, set object.Set, parent *unstructured.Unstructured, c contents) error {
 	if parent != nil && c.equal(contentsOf(parent)) {
 		return nil
 	}
@@ -140,11 +140,11 @@ func (k *Cluster) writeParent(ctx context.Context, set manifest.Set, parent *uns
 	next.SetGroupVersionKind(configMaps)
 	next.SetNamespace(ref.Namespace)
 	next.SetName(ref.Name)
-	next.SetLabels(map[string]string{manifest.LabelSetID: set.ID()})
+	next.SetLabels(map[string]string{object.LabelSetID: set.ID()})
 	next.SetAnnotations(map[string]string{
-		manifest.AnnotationTooling:    k.manager + "/" + toolVersion,
-		manifest.AnnotationKinds:      strings.Join(slices.Sorted(maps.Keys(c.kinds)), ","),
-		manifest.AnnotationNamespaces: strings.Join(slices.Sorted(maps.Keys(c.namespaces)), ","),
+		object.AnnotationTooling:    k.manager + "/" + toolVersion,
+		object.AnnotationKinds:      strings.Join(slices.Sorted(maps.Keys(c.kinds)), ","),
+		object.AnnotationNamespaces: strings.Join(slices.Sorted(maps.Keys(c.namespaces)), ","),
 	})
 	if parent != nil {
 		next.SetResourceVersion(parent.GetResourceVersion()) // what we add to must be what we read

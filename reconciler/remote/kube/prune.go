@@ -8,13 +8,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // Prune deletes members of the set, one after the other in the order given, and then lets the set's parent list only
 // the kinds that are left. Dependents are deleted in the background. An object that is gone is no error; one that is
 // no member any more is failure.ErrConflict and stays.
-func (k *Cluster) Prune(ctx context.Context, set manifest.Set, refs []manifest.Ref) error {
+func (k *Cluster) Prune(ctx context.Context, set object.Set, refs []object.Ref) error {
 	if len(refs) == 0 {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (k *Cluster) Prune(ctx context.Context, set manifest.Set, refs []manifest.R
 	return nil
 }
 
-func (k *Cluster) pruneOne(ctx context.Context, set manifest.Set, ref manifest.Ref) error {
+func (k *Cluster) pruneOne(ctx context.Context, set object.Set, ref object.Ref) error {
 	if ref.Key() == set.Parent().Key() {
 		return fmt.Errorf("delete %s: %w: it is the set's parent", ref, failure.ErrRefused)
 	}
@@ -44,7 +44,7 @@ func (k *Cluster) pruneOne(ctx context.Context, set manifest.Set, ref manifest.R
 		return nil
 	case err != nil:
 		return wrap("get", ref, err)
-	case have.GetLabels()[manifest.LabelPartOf] != set.ID():
+	case have.GetLabels()[object.LabelPartOf] != set.ID():
 		return fmt.Errorf("delete %s: %w: it is no member of the set any more", ref, failure.ErrConflict)
 	}
 	uid, background := have.GetUID(), metav1.DeletePropagationBackground

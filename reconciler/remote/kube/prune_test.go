@@ -14,7 +14,7 @@ import (
 
 	"cutover/reconciler/contract/labtest"
 	"cutover/reconciler/failure"
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 func (b *bench) exists(resource, name string) bool {
@@ -28,7 +28,7 @@ func (b *bench) exists(resource, name string) bool {
 
 func TestPruneOnlyMembers(t *testing.T) {
 	b := newBench(t)
-	other := manifest.Set{Namespace: b.namespace, Name: "other"}
+	other := object.Set{Namespace: b.namespace, Name: "other"}
 	b.obey(b.set, b.decide(b.set, b.objects(two+"---"+workload)))
 	b.obey(other, b.decide(other, b.objects("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}")))
 	b.create("configmaps", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nobodys}")
@@ -49,7 +49,7 @@ func TestPruneOnlyMembers(t *testing.T) {
 			t.Errorf("%s is gone", name)
 		}
 	}
-	if kinds := b.get("configmaps", b.set.Parent().Name).GetAnnotations()[manifest.AnnotationKinds]; kinds != "ConfigMap" {
+	if kinds := b.get("configmaps", b.set.Parent().Name).GetAnnotations()[object.AnnotationKinds]; kinds != "ConfigMap" {
 		t.Errorf("the parent lists %q, want what is left", kinds)
 	}
 	b.wantSame(b.set, git)
@@ -59,11 +59,11 @@ func TestPruneLooksAgain(t *testing.T) {
 	b := newBench(t)
 	b.obey(b.set, b.decide(b.set, b.objects(two)))
 	plan := b.decide(b.set, b.objects(two)[1:])
-	b.edit("configmaps", "one", types.MergePatchType, `{"metadata": {"labels": {"`+manifest.LabelPartOf+`": null}}}`)
-	if err := b.cluster.Prune(t.Context(), b.set, []manifest.Ref{plan.Prune[0].Ref}); !errors.Is(err, failure.ErrConflict) {
+	b.edit("configmaps", "one", types.MergePatchType, `{"metadata": {"labels": {"`+object.LabelPartOf+`": null}}}`)
+	if err := b.cluster.Prune(t.Context(), b.set, []object.Ref{plan.Prune[0].Ref}); !errors.Is(err, failure.ErrConflict) {
 		t.Errorf("an object that left the set: got %v, want a conflict", err)
 	}
-	if err := b.cluster.Prune(t.Context(), b.set, []manifest.Ref{b.set.Parent()}); !errors.Is(err, failure.ErrRefused) {
+	if err := b.cluster.Prune(t.Context(), b.set, []object.Ref{b.set.Parent()}); !errors.Is(err, failure.ErrRefused) {
 		t.Errorf("the parent: got %v, want a refusal", err)
 	}
 	if !b.exists("configmaps", "one") || !b.exists("configmaps", b.set.Parent().Name) {
@@ -75,7 +75,7 @@ func TestParentOfAnotherTool(t *testing.T) {
 	b := newBench(t)
 	b.obey(b.set, b.decide(b.set, b.objects(two)))
 	parent := b.set.Parent().Name
-	b.edit("configmaps", parent, types.MergePatchType, `{"metadata": {"annotations": {"`+manifest.AnnotationTooling+`": "helm/v3"}}}`)
+	b.edit("configmaps", parent, types.MergePatchType, `{"metadata": {"annotations": {"`+object.AnnotationTooling+`": "helm/v3"}}}`)
 	if err := b.cluster.Apply(t.Context(), b.set, b.objects(two)); !errors.Is(err, failure.ErrRefused) || !strings.Contains(err.Error(), "helm") {
 		t.Errorf("got %v, want a refusal that names the other tool", err)
 	}
@@ -102,7 +102,7 @@ func TestKubectlUnderstandsOurApplySet(t *testing.T) {
 	if out, err := kubectl(); err == nil || !strings.Contains(out, `managed by tooling "cutover" instead of "kubectl"`) {
 		t.Fatalf("got %v: %s\nwant kubectl to respect the tool", err, out)
 	}
-	b.edit("configmaps", parent, types.MergePatchType, `{"metadata": {"annotations": {"`+manifest.AnnotationTooling+`": "kubectl/v1.32"}}}`)
+	b.edit("configmaps", parent, types.MergePatchType, `{"metadata": {"annotations": {"`+object.AnnotationTooling+`": "kubectl/v1.32"}}}`)
 	if out, err := kubectl(); err != nil || !strings.Contains(out, "secret/two pruned") {
 		t.Fatalf("got %v: %s\nwant kubectl to prune the member that the file does not name", err, out)
 	}

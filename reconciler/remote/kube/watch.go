@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/tools/cache"
 
-	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // watch is an informer of one kind in all namespaces, and whether it can be trusted.
@@ -160,7 +160,7 @@ func setOf(obj any) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id := o.GetLabels()[manifest.LabelPartOf]; id != "" {
+	if id := o.GetLabels()[object.LabelPartOf]; id != "" {
 		return []string{id}, nil
 	}
 	return nil, nil
@@ -201,7 +201,7 @@ func slim(obj any) (any, error) {
 
 // stranger tells whether an object is neither in a set nor deployed by Spinnaker, so that it will not be compared.
 func stranger(o *unstructured.Unstructured) bool {
-	return o.GetLabels()[manifest.LabelPartOf] == "" && o.GetAnnotations()["moniker.spinnaker.io/application"] == ""
+	return o.GetLabels()[object.LabelPartOf] == "" && o.GetAnnotations()["moniker.spinnaker.io/application"] == ""
 }
 
 // watchKinds makes the catalog stale whenever a CRD or an APIService changes.

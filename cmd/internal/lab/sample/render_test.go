@@ -13,6 +13,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/manifest/manifesttest"
+	"cutover/reconciler/object"
 )
 
 // capabilities are those of the lab's clusters, as far as charts ask for them.
@@ -101,7 +102,7 @@ func TestFits(t *testing.T) {
 	}
 }
 
-func render(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceStack) []manifest.Object {
+func render(t *testing.T, e *estate.Estate, s estate.Service, st estate.ServiceStack) []object.Object {
 	t.Helper()
 	objects, err := manifest.Render(input(t, e, s, st))
 	if err != nil {
@@ -134,7 +135,7 @@ func (d *demand) String() string {
 }
 
 // add adds a service's objects, and notes the node selector of its Pods.
-func (d *demand) add(t *testing.T, objects []manifest.Object, selectors map[string]bool) {
+func (d *demand) add(t *testing.T, objects []object.Object, selectors map[string]bool) {
 	t.Helper()
 	workload, replicas := scale(objects)
 	if workload == nil {
@@ -153,7 +154,7 @@ func (d *demand) add(t *testing.T, objects []manifest.Object, selectors map[stri
 				if text, ok := requests[name]; ok {
 					quantity, err := resource.ParseQuantity(text)
 					if err != nil {
-						t.Fatalf("%s: %s: %v", manifest.RefOf(workload), name, err)
+						t.Fatalf("%s: %s: %v", object.RefOf(workload), name, err)
 					}
 					quantity.Mul(replicas)
 					sum.Add(quantity)
@@ -164,7 +165,7 @@ func (d *demand) add(t *testing.T, objects []manifest.Object, selectors map[stri
 }
 
 // scale returns the workload that keeps Pods running, and how many: the autoscaler's minimum if there is one.
-func scale(objects []manifest.Object) (workload manifest.Object, replicas int64) {
+func scale(objects []object.Object) (workload object.Object, replicas int64) {
 	autoscaled := int64(0)
 	for _, o := range objects {
 		switch o.GetKind() {

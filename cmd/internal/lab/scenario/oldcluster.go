@@ -24,6 +24,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/contract/labtest"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
 )
 
 // width is how many services are loaded at once.
@@ -198,7 +199,7 @@ func (l *loader) namespace(ctx context.Context, name string) error {
 	return err
 }
 
-func (l *loader) apply(ctx context.Context, o manifest.Object) error {
+func (l *loader) apply(ctx context.Context, o object.Object) error {
 	gvk := o.GroupVersionKind()
 	mapping, err := l.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
 	if err != nil {

@@ -118,7 +118,9 @@ func waitForStatus(t *testing.T, s *Server, id string, want pipeline.Status) *ex
 	select {
 	case <-x.ended:
 	case <-time.After(time.Minute):
-		t.Fatalf("execution %s does not end", id)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t.Fatalf("execution %s does not end: %s", id, statuses(x))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

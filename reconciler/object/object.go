@@ -1,6 +1,6 @@
-// Package manifest renders a service in a stack into Kubernetes objects: charts, values and version in, ordered
-// objects out. Helm is used as a template engine only: nothing is looked up in a cluster, nothing is installed.
-package manifest
+// Package object is the nouns of a cluster's content: objects and how they are told apart, the set that a service's
+// objects form, and what a cluster holds of it.
+package object
 
 import (
 	"cmp"
@@ -81,13 +81,4 @@ type Live struct {
 	Complete bool
 	// Missing names the kinds that could not be listed, and why.
 	Missing []string
-}
-
-// Capabilities is what templates may ask of the cluster that they are rendered for.
-type Capabilities struct {
-	KubeVersion string   // such as v1.37.2
-	APIVersions []string // such as apps/v1 and apps/v1/Deployment, sorted
-	// ClusterScoped are the kinds that have no namespace, as "kind.group", such as
-	// ClusterRole.rbac.authorization.k8s.io or Namespace; sorted.
-	ClusterScoped []string
 }
