@@ -225,22 +225,3 @@ func (g *generation) sameName() {
 func nameKey(d pipeline.Document) string {
 	return strings.ToLower(d.Application()) + "\x00" + strings.ToLower(strings.TrimSpace(d.Name()))
 }
-
-// Sources lists the files of the values repository that the pipelines of a service's stack are made from, sorted. A
-// path may name a file that does not exist: when it comes to be, the pipelines change.
-func Sources(e *estate.Estate, s estate.Service, st estate.ServiceStack) []string {
-	paths := []string{"cutover.yaml", s.Path + "/service.yaml", s.Shared.Path, st.Values.Path}
-	for _, name := range st.Pipelines {
-		if t, ok := e.Template(name); ok && t.From.Kind == estate.FromPath {
-			paths = append(paths, t.Path)
-		}
-	}
-	if p, ok := e.Product(s.Product); ok {
-		stack, _ := p.Stack(st.Name)
-		if m, ok := e.Migration(stack.Migration); ok {
-			paths = append(paths, m.Path+"/migration.yaml", m.StacksPath())
-		}
-	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
-}

@@ -197,24 +197,6 @@ func TestCanaryIsRefusedWhereItWouldRunTwice(t *testing.T) {
 	}
 }
 
-func TestSources(t *testing.T) {
-	e, _ := expand(t, exampleFiles(t))
-	s, _ := e.Service(orbit, estate.Must(estate.ParseServiceName("api")))
-	st, _ := s.Stack(prod2)
-	want := []string{
-		"cutover.yaml",
-		"deploy-values/orbit/core/api/prod2-values.yaml",
-		"deploy-values/orbit/core/api/service.yaml",
-		"deploy-values/orbit/core/api/values.yaml",
-		"migrations/eks/migration.yaml",
-		"migrations/eks/stacks.yaml",
-		"pipeline-templates/deploy.yaml",
-	}
-	if diff := cmp.Diff(want, generator.Sources(e, s, st)); diff != "" {
-		t.Errorf("sources (-want +got):\n%s", diff)
-	}
-}
-
 // FuzzTemplateOutput: whatever a template says, the generator gives a checked document or an error, never a panic, and
 // the document survives the way through Gate.
 func FuzzTemplateOutput(f *testing.F) {

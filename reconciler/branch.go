@@ -17,7 +17,7 @@ const trailer = "Cutover-Phase: "
 
 // markerOf tells how the marker of a commit came to be what it is.
 func (r *Reconciler) markerOf(m estate.Migration, head string) (phase.MarkerEvidence, error) {
-	commit, ok, err := r.Source.LastChange(head, m.MarkerPath())
+	commit, ok, err := r.History.LastChange(head, m.MarkerPath())
 	if err != nil || !ok {
 		return phase.MarkerEvidence{}, err
 	}

@@ -17,6 +17,7 @@ import (
 // Config is everything that a Reconciler needs. All fields but Pushed, Repair and Poll are required.
 type Config struct {
 	Source       Source
+	History      History
 	Commits      Committer
 	Applications Applications
 	Pipelines    Pipelines
@@ -50,6 +51,7 @@ func (c *Config) validate() error {
 	}
 	return errors.Join(
 		missing(c.Source == nil, "source"),
+		missing(c.History == nil, "history"),
 		missing(c.Commits == nil, "committer"),
 		missing(c.Applications == nil, "applications"),
 		missing(c.Pipelines == nil, "pipelines"),

@@ -26,7 +26,7 @@ type desired struct {
 	units     []*unit // every service of the new stack, sorted by id; only from phase deploy on
 }
 
-// unit is one service of the new stack: the objects that git names for it.
+// unit is one service of the new stack: the objects that git names for it. It is not changed once it is made.
 type unit struct {
 	service estate.Service
 	stack   estate.ServiceStack
@@ -43,8 +43,9 @@ type unit struct {
 // object runs the service's image.
 var unpinned = estate.Must(estate.ParseVersion("cutover-version-not-pinned"))
 
-// desire reads a commit of a migration's branch. Its error is a *BadInput if what stands there is wrong.
-func (r *Reconciler) desire(ctx context.Context, branch, head string) (*desired, error) {
+// desire reads a commit of a migration's branch. What the change from before does not reach is taken over from there;
+// before may be nil. Its error is a *BadInput if what stands in the commit is wrong.
+func (r *Reconciler) desire(ctx context.Context, branch, head string, before *desired) (*desired, error) {
 	tree, err := r.Source.Tree(head)
 	if err != nil {
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
@@ -67,15 +68,41 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string) (*desired,
 	if d.pending, err = pendingFiles(d.files, tree); err != nil {
 		return nil, err
 	}
-	if d.pipelines, err = generator.Pipelines(d.estate, m.Product, m.To.Stack, r.Generator); err != nil {
+	c := r.changeSince(before, d)
+	if d.pipelines, err = r.makePipelines(d, c); err != nil {
 		return nil, &BadInput{branch, head, err}
 	}
 	if m.Marker.Phase >= estate.Deploy {
-		if err := r.renderUnits(ctx, d); err != nil {
+		if err := r.renderUnits(ctx, d, c); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// change is what a new commit changes of the one that was read before it.
+type change struct {
+	before *desired // nil if all has to be made anew
+	paths  []string
+}
+
+func (r *Reconciler) changeSince(before, after *desired) change {
+	if before == nil {
+		return change{}
+	}
+	paths, err := r.History.Changed(before.head, after.head)
+	if err != nil {
+		return change{} // the commit is gone, as after a force-push: everything may have changed
+	}
+	return change{before, paths}
+}
+
+func (r *Reconciler) makePipelines(d *desired, c change) ([]generator.Pipeline, error) {
+	m := d.migration
+	if c.before != nil && !generator.Reaches(c.before.estate, d.estate, m.Product, m.To.Stack, c.paths) {
+		return c.before.pipelines, nil
+	}
+	return generator.Pipelines(d.estate, m.Product, m.To.Stack, r.Generator)
 }
 
 // BadInput says that what a branch holds at a commit cannot be used. A person has to change git.
@@ -99,7 +126,7 @@ func migrationOf(e *estate.Estate, branch string) (estate.Migration, bool) {
 	return estate.Migration{}, false
 }
 
-func (r *Reconciler) renderUnits(ctx context.Context, d *desired) error {
+func (r *Reconciler) renderUnits(ctx context.Context, d *desired, c change) error {
 	m := d.migration
 	cluster, err := r.cluster(m.To.Cluster)
 	if err != nil {
@@ -109,12 +136,34 @@ func (r *Reconciler) renderUnits(ctx context.Context, d *desired) error {
 	if err != nil {
 		return fmt.Errorf("capabilities of %s: %w", m.To.Cluster, err)
 	}
+	kept := c.untouched(d.estate)
 	product, _ := d.estate.Product(m.Product)
 	stack, _ := product.Stack(m.To.Stack)
 	for _, s := range d.estate.InStack(m.Product, m.To.Stack) {
-		d.units = append(d.units, r.renderUnit(d.estate, s, stack, caps))
+		u, ok := kept[s.ServiceID]
+		if !ok {
+			u = r.renderUnit(d.estate, s, stack, caps)
+		}
+		d.units = append(d.units, u)
 	}
 	return nil
+}
+
+// untouched are the units of the commit before that the change does not reach.
+func (c change) untouched(after *estate.Estate) map[estate.ServiceID]*unit {
+	kept := map[estate.ServiceID]*unit{}
+	if c.before == nil {
+		return kept
+	}
+	for _, u := range c.before.units {
+		kept[u.service.ServiceID] = u
+	}
+	for _, u := range manifest.Reach(c.before.estate, after, c.paths) {
+		if u.Stack == c.before.migration.To.Stack {
+			delete(kept, u.Service)
+		}
+	}
+	return kept
 }
 
 func (r *Reconciler) cluster(name estate.ClusterName) (Cluster, error) {
@@ -131,6 +180,10 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 	u := &unit{
 		service: s, stack: st, mode: stack.Deploy,
 		set: object.Set{Namespace: s.Namespace.String(), Name: s.Name.String()},
+	}
+	if u.mode == estate.ByPipeline && len(st.Pipelines) == 0 && s.Class != estate.Exclusive {
+		u.err = fmt.Errorf("%s: stack %s has no pipeline to deploy with: name one in %s/service.yaml, or say deploy: direct for the stack", s.ServiceID, stack.Name, s.Path)
+		return u
 	}
 	version := st.Version
 	if version.IsZero() {

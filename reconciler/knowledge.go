@@ -44,6 +44,7 @@ func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 
 // forget drops every observation, but not what was started: that is remembered until a list shows it.
 func (k *knowledge) forget() {
+	k.desired = nil // the cluster may serve other kinds by now
 	k.have = map[string][]pipeline.Document{}
 	k.deployments = map[estate.ServiceID][]phase.Deployment{}
 	k.units = map[estate.ServiceID]standing{}

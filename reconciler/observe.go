@@ -137,6 +137,7 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
 			Wanted: u.digest, Deployments: s.deployments,
 			Ready: s.standing.ready, Status: s.standing.status,
+			Blocked: s.standing.drift.Error,
 		}
 		if u.err != nil {
 			out[i].Blocked = u.err.Error()
@@ -164,7 +165,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	if u.service.Class == estate.Exclusive || u.objects == nil {
 		return s, nil
 	}
-	if s.standing, err = r.observeStanding(ctx, d, u, k); err != nil || u.err != nil {
+	if s.standing, err = r.observeStanding(ctx, d, u, k); err != nil || s.standing.drift.Error != "" {
 		return s, err
 	}
 	if u.mode == estate.Direct {
@@ -173,12 +174,9 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 		}
 		return s, nil
 	}
-	p, ok := deploys[u.service.ServiceID]
-	if !ok {
-		u.err = fmt.Errorf("%s: stack %s has no pipeline to deploy with", u.service.ServiceID, u.stack.Name)
-		return s, nil
+	if p, ok := deploys[u.service.ServiceID]; ok {
+		s.deployments, err = r.observeDeployments(ctx, u, p.Document, k)
 	}
-	s.deployments, err = r.observeDeployments(ctx, u, p.Document, k)
 	return s, err
 }
 
@@ -241,9 +239,7 @@ func (r *Reconciler) observeStanding(ctx context.Context, d *desired, u *unit, k
 	}
 	s := standing{digest: u.digest, drift: drift.Entry{Set: u.set, Unlisted: live.Missing}}
 	if s.drift.Plan, err = drift.Decide(u.set, u.objects, live, r.Drift); err != nil {
-		// This concerns one service, and must not stop the others.
-		u.err = fmt.Errorf("%s: %w", d.migration.To.Cluster, err)
-		s.drift.Error = err.Error()
+		s.drift.Error = err.Error() // this concerns one service, and must not stop the others
 		return s, nil
 	}
 	s.drift.Health, s.drift.Reason = drift.Health(liveOf(u, live))

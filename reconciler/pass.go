@@ -143,7 +143,7 @@ func (r *Reconciler) desireOnce(ctx context.Context, branch, head string, k *kno
 	if k.desired != nil && k.desired.head == head {
 		return k.desired, nil
 	}
-	d, err := r.desire(ctx, branch, head)
+	d, err := r.desire(ctx, branch, head, k.desired)
 	if err != nil {
 		return nil, err
 	}

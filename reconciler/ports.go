@@ -18,6 +18,12 @@ type Source interface {
 	Fetch(ctx context.Context) (estate.Heads, error)
 	// Tree is the files of a commit that was fetched.
 	Tree(commit string) (fs.FS, error)
+}
+
+// History is what the reconciler asks about commits that were fetched.
+type History interface {
+	// Changed lists the paths that differ between two commits, sorted; failure.ErrNotFound if one is gone.
+	Changed(from, to string) ([]string, error)
 	// LastChange is the newest commit on head's first-parent line that changed path, or false if none did.
 	LastChange(head, path string) (estate.Commit, bool, error)
 }

@@ -11,7 +11,8 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// repair puts right what drifted in the new cluster, service by service.
+// repair puts right what drifted in the new cluster, service by service, and marks what Spinnaker has just deployed as
+// a member of its set.
 func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error {
 	drifted := driftedUnits(d, k)
 	if len(drifted) == 0 {
@@ -19,10 +20,15 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 	}
 	found := drift.Report{Cluster: d.migration.To.Cluster.String()}
 	for _, u := range drifted {
-		found.Sets = append(found.Sets, k.units[u.service.ServiceID].drift)
+		entry := k.units[u.service.ServiceID].drift
+		if n := entry.Counts(); n.Missing+n.Changed+n.Extra > 0 {
+			found.Sets = append(found.Sets, entry)
+		}
 	}
-	k.repaired = slices.Insert(k.repaired, 0, Repair{At: r.Now(), Drift: found})
-	k.repaired = k.repaired[:min(len(k.repaired), maxRepaired)]
+	if len(found.Sets) > 0 {
+		k.repaired = slices.Insert(k.repaired, 0, Repair{At: r.Now(), Drift: found})
+		k.repaired = k.repaired[:min(len(k.repaired), maxRepaired)]
+	}
 	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
 		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
 			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)

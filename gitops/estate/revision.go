@@ -1,6 +1,10 @@
 package estate
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Heads are the branches of the values repository and the commits that they point at: full hashes, in hex.
 type Heads map[string]string
@@ -28,4 +32,14 @@ type Change struct {
 type Revision struct {
 	Branch string `json:"branch"`
 	Commit string `json:"commit"` // full hash, in hex
+}
+
+// Touches tells whether a change of the given paths reaches one of the sources. A source that ends in "/" stands for
+// everything below it.
+func Touches(sources, changed []string) bool {
+	return slices.ContainsFunc(changed, func(path string) bool {
+		return slices.ContainsFunc(sources, func(source string) bool {
+			return path == source || strings.HasSuffix(source, "/") && strings.HasPrefix(path, source)
+		})
+	})
 }

@@ -24,6 +24,8 @@ const (
 	Missing Kind = "missing"
 	// Changed: some of its fields are not as git has them.
 	Changed Kind = "changed"
+	// Unmarked: it is as git has it, and deployed by Spinnaker, but not yet marked as a member of the set.
+	Unmarked Kind = "unmarked"
 	// Extra: it is ours, and git does not name it any more.
 	Extra Kind = "extra"
 )
@@ -86,17 +88,18 @@ func (c *comparison) difference() (Difference, bool, error) {
 	}
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Path, b.Path) })
 	shown, err := c.show(all, have, want)
-	return Difference{Kind: Changed, Fields: fields, Reason: c.reason(fields), Diff: shown}, true, err
+	kind, reason := classify(fields)
+	return Difference{Kind: kind, Fields: fields, Reason: reason, Diff: shown}, true, err
 }
 
-func (c *comparison) reason(fields []Field) string {
-	if len(fields) == 1 && strings.Contains(fields[0].Path, object.LabelPartOf) {
-		return "not yet marked as a member of the set"
+func classify(fields []Field) (Kind, string) {
+	switch {
+	case len(fields) == 1 && strings.Contains(fields[0].Path, object.LabelPartOf):
+		return Unmarked, "not yet marked as a member of the set"
+	case len(fields) == 1:
+		return Changed, fields[0].Path + " differs"
 	}
-	if len(fields) == 1 {
-		return fields[0].Path + " differs"
-	}
-	return fmt.Sprintf("%d fields differ, first %s", len(fields), fields[0].Path)
+	return Changed, fmt.Sprintf("%d fields differ, first %s", len(fields), fields[0].Path)
 }
 
 // headline tells whether a path of the set is worth a line of its own: an element of a list stands for all that

@@ -29,10 +29,11 @@ type Entry struct {
 
 // Counts is a report in numbers of objects; Failed counts sets.
 type Counts struct {
-	Same, Missing, Changed, Extra, Refused, Failed int
+	Same, Missing, Changed, Unmarked, Extra, Refused, Failed int
 }
 
-// Drifted tells whether anything is not as git has it, or could not be compared.
+// Drifted tells whether anything is not as git has it, or could not be compared. What Spinnaker deployed and is not
+// marked yet has not drifted.
 func (c Counts) Drifted() bool { return c.Missing+c.Changed+c.Extra+c.Refused+c.Failed > 0 }
 
 func (c Counts) String() string {
@@ -40,7 +41,7 @@ func (c Counts) String() string {
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{c.Missing, "missing"}, {c.Changed, "changed"}, {c.Extra, "extra"}, {c.Refused, "refused"}, {c.Failed, "failed"}} {
+	}{{c.Missing, "missing"}, {c.Changed, "changed"}, {c.Unmarked, "unmarked"}, {c.Extra, "extra"}, {c.Refused, "refused"}, {c.Failed, "failed"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
@@ -56,6 +57,7 @@ func (r Report) Counts() Counts {
 		total.Same += c.Same
 		total.Missing += c.Missing
 		total.Changed += c.Changed
+		total.Unmarked += c.Unmarked
 		total.Extra += c.Extra
 		total.Refused += c.Refused
 		total.Failed += c.Failed
@@ -70,9 +72,12 @@ func (e Entry) Counts() Counts {
 	}
 	c := Counts{Same: e.Plan.Same, Extra: len(e.Plan.Prune), Refused: len(e.Plan.Refused)}
 	for _, d := range e.Plan.Apply {
-		if d.Kind == Missing {
+		switch d.Kind {
+		case Missing:
 			c.Missing++
-		} else {
+		case Unmarked:
+			c.Unmarked++
+		default:
 			c.Changed++
 		}
 	}

@@ -48,7 +48,7 @@ func Reach(before, after *estate.Estate, changed []string) []Unit {
 	for _, e := range []*estate.Estate{before, after} {
 		for _, s := range e.Services {
 			for _, st := range s.Stacks {
-				if touches(Sources(e, s, st), changed) {
+				if estate.Touches(Sources(e, s, st), changed) {
 					units[Unit{s.ServiceID, st.Name}] = true
 				}
 			}
@@ -60,15 +60,4 @@ func Reach(before, after *estate.Estate, changed []string) []Unit {
 	}
 	slices.SortFunc(list, Unit.Compare)
 	return list
-}
-
-func touches(sources, changed []string) bool {
-	for _, p := range changed {
-		for _, source := range sources {
-			if p == source || strings.HasSuffix(source, "/") && strings.HasPrefix(p, source) {
-				return true
-			}
-		}
-	}
-	return false
 }

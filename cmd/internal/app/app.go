@@ -92,6 +92,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ 
 	}
 	a.reconciler, err = reconciler.New(reconciler.Config{
 		Source:       source{a.repository},
+		History:      a.repository,
 		Commits:      a.repository,
 		Applications: spinnaker,
 		Pipelines:    spinnaker,
