@@ -16,12 +16,15 @@ export GOFLAGS     := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
 BUILD := go build -ldflags '-s -w -X main.version=$(VERSION)'
 LINT  := go tool -modfile=hack/tools/go.mod golangci-lint
 
-.PHONY: help build demo lab test lint fmt fuzz golden image check clean
+.PHONY: help setup build demo lab test lint fmt fuzz golden image check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## Build the programs of cmd/ into bin/
+setup: ## Install from the system what is missing; the other targets do it themselves
+	@hack/setup.sh
+
+build: setup ## Build the programs of cmd/ into bin/
 	@mkdir -p bin
 	$(BUILD) -o bin/ ./cmd/...
 

@@ -2,8 +2,8 @@
 # Installs what the build, the lab and the tests need from the system. Does nothing where it is all there.
 set -euo pipefail
 
-# command:package (Debian); gcc is for Gitea's SQLite.
-needed=(git:git gcc:gcc make:make)
+# command:package (Debian); gcc is for Gitea's SQLite, kubectl for the demo.
+needed=(git:git gcc:gcc make:make kubectl:kubernetes-client)
 
 missing=()
 for entry in "${needed[@]}"; do

@@ -36,6 +36,7 @@ func (n *effectsDone) register(to prometheus.Registerer) {
 type Pass struct {
 	Number  int64     `json:"number"` // from 1 at every start of the daemon
 	Full    bool      `json:"full"`   // everything was asked for anew
+	Done    bool      `json:"done"`   // false while it is under way
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"` // how long it took
 	Counts

@@ -86,20 +86,23 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 	}
 	k.passes++
 	started, before := r.Now(), r.done.counts()
-	pass := func() Pass {
-		return Pass{k.passes, scope == Full, started, r.Now().Sub(started).Seconds(), r.done.counts().minus(before)}
+	pass := func(done bool) Pass {
+		return Pass{
+			Number: k.passes, Full: scope == Full, Done: done,
+			Started: started, Seconds: r.Now().Sub(started).Seconds(), Counts: r.done.counts().minus(before),
+		}
 	}
 	var report Report
 	err := r.advance(ctx, branch, head, k, act, func(d *desired, e *phase.Evidence, decision phase.Decision) {
 		report = r.reportOn(branch, d, e, decision, k)
-		report.Pass, report.Total = pass(), r.done.counts()
+		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
 	})
 	if err == nil && report.Decision.Kind != phase.Refuse && act && r.Repair {
 		err = r.repair(ctx, k.desired, k)
 	}
 	report.Branch, report.Repaired = branch, slices.Clone(k.repaired)
-	report.Pass, report.Total = pass(), r.done.counts()
+	report.Pass, report.Total = pass(true), r.done.counts()
 	if err != nil {
 		report.Error = err.Error()
 	}

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"cutover/generator/pipeline"
@@ -70,7 +71,11 @@ func (r *Reconciler) write(ctx context.Context, d *desired, u *unit, plan drift.
 	objects := make([]object.Object, 0, len(plan.Apply))
 	for _, diff := range plan.Apply {
 		objects = append(objects, diff.Object)
-		r.Log.InfoContext(ctx, "applying", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)
+		level := slog.LevelInfo
+		if diff.Kind == drift.Unmarked {
+			level = slog.LevelDebug // every object of every deployment comes by here
+		}
+		r.Log.Log(ctx, level, "applying", "service", u.service.ServiceID.String(), "object", diff.Ref.String(), "reason", diff.Reason)
 	}
 	if len(objects) > 0 {
 		if err := cluster.Apply(ctx, u.set, objects); err != nil {

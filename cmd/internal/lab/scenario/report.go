@@ -51,7 +51,7 @@ type Service struct {
 // Pass is the daemon's last pass, and what it did.
 type Pass struct {
 	Number  int
-	Full    bool
+	Done    bool
 	Started time.Time
 	Seconds float64
 	Counts
