@@ -78,13 +78,14 @@ func rootCommand(version string) *cobra.Command {
 pull requests, with no downtime and a way back.
 
 Exit codes: 0 success, 1 an error, 2 bad input, 3 differences found (plan and drift, with --exit-code).`,
-		Args:          argsOrBadInput(cobra.NoArgs), // an unknown command is bad input, too
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
 	}
+	group(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return badInput(fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath()))
+		return badInput(seeHelp(cmd, err))
 	})
 	root.AddCommand(
 		daemonCommand(),
@@ -98,15 +99,17 @@ Exit codes: 0 success, 1 an error, 2 bad input, 3 differences found (plan and dr
 		demoCommand(),
 		versionCommand(version),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			group(cmd)
+		}
+	}
 	return root
 }
 
-// argsOrBadInput makes a wrong number of arguments bad input.
-func argsOrBadInput(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return badInput(fmt.Errorf("%w\nUsage: %s", err, cmd.UseLine()))
-		}
-		return nil
-	}
+// group makes a command that only has others below it print its help, and take an unknown one for bad input.
+func group(cmd *cobra.Command) {
+	cmd.Args = argsOrBadInput(noArgs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

@@ -26,7 +26,7 @@ pipelines, deploys its services and keeps the new cluster as git has it. /health
 and /api/v1/migrations say how it stands. It may be killed at any moment: the next start looks at the
 world and goes on.`,
 		Example: `  cutover daemon --config config.yaml`,
-		Args:    argsOrBadInput(cobra.NoArgs),
+		Args:    argsOrBadInput(noArgs),
 	}
 	path := configFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

@@ -19,7 +19,7 @@ func demoCommand() *cobra.Command {
 marker to a running new stack. Then it keeps the lab up until it is interrupted.`,
 		Example: `  cutover demo
   cutover demo --exit`,
-		Args: argsOrBadInput(cobra.NoArgs),
+		Args: argsOrBadInput(noArgs),
 	}
 	end := cmd.Flags().Bool("exit", false, "end when everything was shown")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {

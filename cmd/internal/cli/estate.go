@@ -1,31 +1,41 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 
 	"cutover/gitops/estate"
 	"cutover/gitops/values"
 )
 
+// openTree opens the directory of a values repository.
+func openTree(dir string) (fs.FS, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, badInput(fmt.Errorf("values repository: %w", err))
+	}
+	if !info.IsDir() {
+		return nil, badInput(fmt.Errorf("values repository: %s is not a directory", dir))
+	}
+	return os.DirFS(dir), nil
+}
+
 // readEstate reads a values repository that must be without fault.
 func readEstate(dir string) (*estate.Estate, error) {
-	e, problems := values.Read(os.DirFS(dir))
+	tree, err := openTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	e, problems := values.Read(tree)
 	if err := problems.Err(); err != nil {
-		return nil, badInput(err)
+		return nil, badInput(fmt.Errorf("%s has %s:\n%w", dir, counted(len(problems), "problem"), err))
 	}
 	return e, nil
 }
 
-// findMigration finds a migration by name; without a name, the only one.
 func findMigration(e *estate.Estate, name string) (estate.Migration, error) {
-	if name == "" {
-		if len(e.Migrations) == 1 {
-			return e.Migrations[0], nil
-		}
-		return estate.Migration{}, badInput(fmt.Errorf("the repository has %d migrations: choose one with --migration", len(e.Migrations)))
-	}
 	for _, m := range e.Migrations {
 		if m.Name.String() == name {
 			return m, nil
@@ -34,23 +44,23 @@ func findMigration(e *estate.Estate, name string) (estate.Migration, error) {
 	return estate.Migration{}, badInput(fmt.Errorf("no migration %q: there is no migrations/%s/migration.yaml", name, name))
 }
 
-// findService finds a service by its name or by namespace/name. Across products the name must be unique.
+// findService finds a service by as much of product/namespace/name as tells it from all others.
 func findService(e *estate.Estate, name string) (estate.Service, error) {
 	var found []estate.Service
 	for _, s := range e.Services {
-		if name == s.Name.String() || name == s.Namespace.String()+"/"+s.Name.String() || name == s.ServiceID.String() {
+		if name == s.Name.String() || name == s.Namespace.String()+"/"+s.Name.String() || name == s.String() {
 			found = append(found, s)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return estate.Service{}, badInput(fmt.Errorf("no service %q", name))
+		return estate.Service{}, badInput(fmt.Errorf("no service is named %q", name))
 	case 1:
 		return found[0], nil
 	}
-	err := fmt.Errorf("more than one service is named %q:", name)
-	for _, s := range found {
-		err = errors.Join(err, fmt.Errorf("  %s", s.ServiceID))
+	names := make([]string, len(found))
+	for i, s := range found {
+		names[i] = s.String()
 	}
-	return estate.Service{}, badInput(err)
+	return estate.Service{}, badInput(fmt.Errorf("more than one service is named %q: choose one of %s", name, strings.Join(names, ", ")))
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,10 +22,11 @@ func generateCommand() *cobra.Command {
 files of each migration's new stack at their paths in the repository, and every pipeline as
 pipelines/<application>/<name>.json. The same input always gives the same bytes.
 
-Nothing is written unless everything could be generated.`,
+Nothing is written unless everything could be generated. Other files below --out are left alone, so
+begin with an empty directory to see what the daemon would delete.`,
 		Example: `  cutover generate . --out /tmp/generated
   cutover generate . --migration eks --repository https://git.example.com/values.git --out /tmp/generated`,
-		Args: argsOrBadInput(cobra.ExactArgs(1)),
+		Args: argsOrBadInput(oneArg("DIR")),
 	}
 	var (
 		out        = outputFlag(cmd)
@@ -104,15 +106,17 @@ func generateAll(e *estate.Estate, migrations []estate.Migration, o generator.Op
 				return nil, err
 			}
 			for _, p := range pipelines {
-				g.files = append(g.files, estate.File{
-					Path: path.Join("pipelines", p.Document.Application(), p.Document.Name()+".json"),
-					Data: pipeline.Canonical(p.Document),
-				})
+				g.files = append(g.files, estate.File{Path: pipelinePath(p.Document), Data: pipeline.Canonical(p.Document)})
 			}
 			g.pipelines += len(pipelines)
 		}
 	}
 	return g, nil
+}
+
+// pipelinePath is where a pipeline is written. Its name is free text that may hold a slash.
+func pipelinePath(d pipeline.Document) string {
+	return path.Join("pipelines", d.Application(), strings.ReplaceAll(d.Name(), "/", "%2F")+".json")
 }
 
 func writeFiles(dir string, files []estate.File) error {

@@ -15,10 +15,10 @@ func labCommand() *cobra.Command {
 		Short: "Run the local lab: real servers on this machine",
 		Long: `Starts two Kubernetes control planes, a git server, Vault and a stand-in for Spinnaker's Gate on
 the loopback interface, and keeps them up until it is interrupted. What is missing is built once
-into a cache, which takes about 20 minutes on two cores.`,
+into a cache, which takes some 15 minutes on two cores.`,
 		Example: `  cutover lab
   cutover lab exec -- go test ./...`,
-		Args: argsOrBadInput(cobra.NoArgs),
+		Args: argsOrBadInput(noArgs),
 	}
 	out := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
@@ -50,7 +50,12 @@ func labExecCommand() *cobra.Command {
 		Long: `Starts a lab, runs the command with CUTOVER_LAB set to the file that describes the lab, stops the
 lab, and exits with the command's exit code.`,
 		Example: `  cutover lab exec -- go test ./reconciler/...`,
-		Args:    argsOrBadInput(cobra.MinimumNArgs(1)),
+		Args: argsOrBadInput(func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name the command to run, after --")
+			}
+			return nil
+		}),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		progress := newLabProgress(cmd.ErrOrStderr())

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -16,14 +15,13 @@ func planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Show what the daemon would do next",
 		Long: `Asks the values repository, Spinnaker and the clusters, and prints the effects that the daemon would
-have next, each with its reason and its undo. It writes nothing.`,
+have next, each with its reason and its undo. Drift is only counted: 'cutover drift' shows it. It
+writes nothing.`,
 		Example: `  cutover plan -c config.yaml
   cutover plan --exit-code -o json`,
-		Args: argsOrBadInput(cobra.NoArgs),
+		Args: argsOrBadInput(noArgs),
 	}
-	return looking(cmd, printPlan, func(r reconciler.Report) bool {
-		return len(r.Decision.Actions) > 0 || r.Error != ""
-	})
+	return looking(cmd, printPlan, func(r reconciler.Report) bool { return len(r.Decision.Actions) > 0 })
 }
 
 func driftCommand() *cobra.Command {
@@ -34,11 +32,9 @@ func driftCommand() *cobra.Command {
 prints each difference as a diff, with credentials masked. It writes nothing.`,
 		Example: `  cutover drift -c config.yaml
   cutover drift --exit-code`,
-		Args: argsOrBadInput(cobra.NoArgs),
+		Args: argsOrBadInput(noArgs),
 	}
-	return looking(cmd, printDrift, func(r reconciler.Report) bool {
-		return r.Drift.Counts().Drifted() || r.Error != ""
-	})
+	return looking(cmd, printDrift, func(r reconciler.Report) bool { return r.Drift.Counts().Drifted() })
 }
 
 // looking completes a command that looks once, prints, and with --exit-code tells whether there are differences.
@@ -48,11 +44,8 @@ func looking(cmd *cobra.Command, text func(io.Writer, reconciler.Report), differ
 	code := cmd.Flags().Bool("exit-code", false, "exit with 3 if there are differences")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return look(cmd.Context(), *path, func(a *app.App) error {
-			reports, err := a.Look(cmd.Context())
+			reports, err := show(cmd, a, *out, text)
 			if err != nil {
-				return err
-			}
-			if err := show(cmd.OutOrStdout(), *out, reports, text); err != nil {
 				return err
 			}
 			for _, r := range reports {
@@ -67,23 +60,26 @@ func looking(cmd *cobra.Command, text func(io.Writer, reconciler.Report), differ
 }
 
 func printPlan(w io.Writer, r reconciler.Report) {
-	fmt.Fprintf(w, "%s at %.10s, marker %s\n", r.Branch, r.Commit, r.Marker)
-	if r.Error != "" {
-		fmt.Fprintf(w, "  error: %s\n", r.Error)
-	}
-	fmt.Fprintf(w, "  %s: %s\n", r.Decision.Kind, r.Decision.Reason.Text)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	printHeading(w, r)
+	actions := newTable(w)
 	for _, a := range r.Decision.Actions {
-		fmt.Fprintf(table, "  step %d\t%s\t%s\t%s\tundo: %s\n", a.Step, a.Verb, a.Target, a.Reason, a.Undo)
+		actions.row(fmt.Sprintf("step %d", a.Step), string(a.Verb), a.Target, a.Reason, "undo: "+a.Undo)
 	}
-	_ = table.Flush()
-	fmt.Fprintln(w)
+	actions.flush()
+	if counts := r.Drift.Counts(); counts.Drifted() {
+		fmt.Fprintf(w, "  drift: %s\n", counts)
+	}
 }
 
 func printDrift(w io.Writer, r reconciler.Report) {
-	fmt.Fprintf(w, "%s at %.10s\n", r.Branch, r.Commit)
-	if r.Error != "" {
-		fmt.Fprintf(w, "  error: %s\n", r.Error)
+	printHeading(w, r)
+	switch {
+	case len(r.Drift.Sets) == 0 && r.Error == "":
+		fmt.Fprintln(w, "  nothing to compare: no service is deployed as git has it")
+	case len(r.Drift.Sets) > 0:
+		fmt.Fprint(w, r.Drift.Text())
+		if !r.Drift.Counts().Drifted() {
+			fmt.Fprintln(w, "  nothing drifted")
+		}
 	}
-	fmt.Fprintln(w, r.Drift.Text())
 }

@@ -23,11 +23,11 @@ for each chart, in the order in which they are applied. A stack that a migration
 rendered before its files are committed.`,
 		Example: `  cutover render . --service api --stack prod --set version=1.4.2
   cutover render . --service core/api --stack prod2 --set replicas=2 -o json`,
-		Args: argsOrBadInput(cobra.ExactArgs(1)),
+		Args: argsOrBadInput(oneArg("DIR")),
 	}
 	var (
 		out     = outputFlag(cmd)
-		service = cmd.Flags().String("service", "", "`name` of the service, or namespace/name")
+		service = cmd.Flags().String("service", "", "`name` of the service, as namespace/name or product/namespace/name where the name alone is not unique")
 		stack   = cmd.Flags().String("stack", "", "`name` of the stack")
 		set     = cmd.Flags().StringArray("set", nil, "`path=value` that overrides the values files, as in helm; the image version is version=V")
 	)

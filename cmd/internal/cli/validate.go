@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,11 +19,16 @@ file:line: message. Exits with 2 if there is anything.
 With --schema it prints the JSON Schema of one kind of file instead, for editors.`,
 		Example: `  cutover validate .
   cutover validate --schema service > service.schema.json`,
-		Args: argsOrBadInput(cobra.MaximumNArgs(1)),
 	}
 	out := outputFlag(cmd)
 	schema := cmd.Flags().String("schema", "", "print the JSON Schema of `NAME`: "+strings.Join(values.SchemaNames(), ", "))
 	_ = cmd.RegisterFlagCompletionFunc("schema", cobra.FixedCompletions(values.SchemaNames(), cobra.ShellCompDirectiveNoFileComp))
+	cmd.Args = argsOrBadInput(func(cmd *cobra.Command, args []string) error {
+		if *schema != "" {
+			return noArgs(cmd, args)
+		}
+		return oneArg("DIR")(cmd, args)
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *schema != "" {
 			text, err := values.Schema(*schema)
@@ -34,10 +38,11 @@ With --schema it prints the JSON Schema of one kind of file instead, for editors
 			_, err = cmd.OutOrStdout().Write(text)
 			return err
 		}
-		if len(args) == 0 {
-			return badInput(fmt.Errorf("name the directory of the values repository\nUsage: %s", cmd.UseLine()))
+		tree, err := openTree(args[0])
+		if err != nil {
+			return err
 		}
-		e, problems := values.Read(os.DirFS(args[0]))
+		e, problems := values.Read(tree)
 		if *out == asJSON {
 			if problems == nil {
 				problems = values.Problems{}

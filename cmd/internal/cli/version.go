@@ -11,7 +11,7 @@ func versionCommand(version string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  argsOrBadInput(cobra.NoArgs),
+		Args:  argsOrBadInput(noArgs),
 	}
 	out := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
