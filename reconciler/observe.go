@@ -137,13 +137,25 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
 			Wanted: u.digest, Deployments: s.deployments,
 			Ready: s.standing.ready, Status: s.standing.status,
-			Blocked: s.standing.drift.Error,
-		}
-		if u.err != nil {
-			out[i].Blocked = u.err.Error()
+			Blocked: blocked(u, s.standing.drift),
 		}
 	}
 	return out, nil
+}
+
+// blocked says why a unit must not be deployed as git names it. A refused object blocks it too: Spinnaker would
+// overwrite what is not ours.
+func blocked(u *unit, found drift.Entry) string {
+	switch {
+	case u.err != nil:
+		return u.err.Error()
+	case found.Error != "":
+		return found.Error
+	case len(found.Plan.Refused) > 0:
+		first := found.Plan.Refused[0]
+		return fmt.Sprintf("%s: %s: %s", u.service.ServiceID, first.Ref, first.Reason)
+	}
+	return ""
 }
 
 // seen is what was observed of one unit.

@@ -15,9 +15,6 @@ import (
 // branchPrefix begins the name of every migration's branch.
 const branchPrefix = "migration/"
 
-// rounds bounds how often one pass decides, so that a decision that its own actions never satisfy cannot spin.
-const rounds = 100
-
 // Scope says what a pass takes for granted.
 type Scope int
 
@@ -115,9 +112,11 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 	return report, err
 }
 
-// advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys.
+// advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys. An
+// action that was done and is wanted again at once has no effect: that is an error, so that a pass always ends.
 func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *phase.Evidence, phase.Decision)) error {
-	for range rounds {
+	obeyed := map[string]bool{}
+	for {
 		d, err := r.desireOnce(ctx, branch, head, k)
 		if err != nil {
 			return err
@@ -131,6 +130,13 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 		if decision.Kind != phase.Do || !act {
 			return nil
 		}
+		for _, a := range decision.Actions {
+			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " at ", d.head)
+			if obeyed[effect] {
+				return fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
+			}
+			obeyed[effect] = true
+		}
 		if head, err = r.obey(ctx, d, &e, decision.Actions, k); err != nil {
 			return err
 		}
@@ -138,7 +144,6 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 			return err
 		}
 	}
-	return fmt.Errorf("not done after %d rounds", rounds)
 }
 
 // desireOnce reads a commit, unless it is the one that was read last.
