@@ -14,8 +14,7 @@ import (
 )
 
 func (d *Demo) prepare(ctx context.Context) error {
-	var err error
-	if d.daemon, err = d.scenario.Start(ctx, d.Binary, d.log); err != nil {
+	if err := d.start(ctx); err != nil {
 		return err
 	}
 	if err := d.scenario.Hook(ctx, d.daemon); err != nil {
@@ -151,8 +150,7 @@ func (d *Demo) secondPass(ctx context.Context) error {
 	if err := d.daemon.Stop(); err != nil {
 		return err
 	}
-	var err error
-	if d.daemon, err = d.scenario.Start(ctx, d.Binary, d.log); err != nil {
+	if err := d.start(ctx); err != nil {
 		return err
 	}
 	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
@@ -167,6 +165,12 @@ func (d *Demo) secondPass(ctx context.Context) error {
 		return fmt.Errorf("the second pass changed something")
 	}
 	return nil
+}
+
+// start starts the daemon. The end of ctx does not kill it: Close asks it to end.
+func (d *Demo) start(ctx context.Context) (err error) {
+	d.daemon, err = d.scenario.Start(context.WithoutCancel(ctx), d.Binary, d.log)
+	return err
 }
 
 // excerpt is the beginning of a file.
