@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,10 +14,12 @@ import (
 // openTree opens the directory of a values repository.
 func openTree(dir string) (fs.FS, error) {
 	info, err := os.Stat(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, badInput(fmt.Errorf("values repository: there is no directory %s", dir))
+	case err != nil:
 		return nil, badInput(fmt.Errorf("values repository: %w", err))
-	}
-	if !info.IsDir() {
+	case !info.IsDir():
 		return nil, badInput(fmt.Errorf("values repository: %s is not a directory", dir))
 	}
 	return os.DirFS(dir), nil

@@ -31,7 +31,7 @@ begin with an empty directory to see what the daemon would delete.`,
 	var (
 		out        = outputFlag(cmd)
 		dir        = cmd.Flags().String("out", "", "`directory` to write to")
-		migration  = cmd.Flags().String("migration", "", "generate for this migration only (default all)")
+		migration  = cmd.Flags().String("migration", "", "`name` of the only migration to generate for (default all)")
 		repository = cmd.Flags().String("repository", "https://git.example.com/values.git", "`URL` of the values repository, for the artifacts of the pipelines")
 		base       = cmd.Flags().String("base", "main", "`branch` that is the truth for the stacks that no migration added")
 	)

@@ -9,9 +9,10 @@ import (
 
 func versionCommand(version string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  argsOrBadInput(noArgs),
+		Use:     "version",
+		Short:   "Print the version",
+		Example: `  cutover version -o json`,
+		Args:    argsOrBadInput(noArgs),
 	}
 	out := outputFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
