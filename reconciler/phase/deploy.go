@@ -45,29 +45,21 @@ func deployServices(m *estate.Migration, e *Evidence, now time.Time) Progress {
 	return p
 }
 
-// pinVersions asks for the commit of versions.yaml as long as a service of a wave has no version there.
+// pinVersions asks for the commit of versions.yaml as long as it lacks a version that could be read.
 func pinVersions(m *estate.Migration, e *Evidence) (Progress, bool) {
-	missing, unknown := 0, Reason{}
+	missing := 0
 	for _, s := range e.Services {
-		if !s.Pinned.IsZero() {
-			continue
-		}
-		if !s.Running.IsZero() {
+		if s.Pinned.IsZero() && !s.Running.IsZero() {
 			missing++
-		} else if s.Class != estate.Exclusive && unknown.Code == "" {
-			unknown = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, m.From.Cluster, s.Unknown)
 		}
 	}
-	switch {
-	case missing > 0:
-		why := because(VersionsPending, "%d services have no version pinned", missing)
-		return Progress{Total: missing, Waiting: why, Actions: []Action{{
-			Verb: PinVersions, Target: m.Branch, Reason: why.Text, Undo: "revert the commit on " + m.Branch,
-		}}}, true
-	case unknown.Code != "":
-		return Progress{Waiting: unknown}, true
+	if missing == 0 {
+		return Progress{}, false
 	}
-	return Progress{}, false
+	why := because(VersionsPending, "%d services have no version pinned", missing)
+	return Progress{Total: missing, Waiting: why, Actions: []Action{{
+		Verb: PinVersions, Target: m.Branch, Reason: why.Text, Undo: "revert the commit on " + m.Branch,
+	}}}, true
 }
 
 // deployWave brings the services of one class to the objects that git names, as many at once as the migration
@@ -84,6 +76,10 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 			continue
 		}
 		p.Total++
+		if s.Pinned.IsZero() && s.Blocked == "" {
+			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, m.From.Cluster, s.Unknown)
+			continue
+		}
 		switch state, reason, until := judge(s, now); state {
 		case ready:
 			p.Done++

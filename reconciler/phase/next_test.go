@@ -113,6 +113,8 @@ func TestNext(t *testing.T) {
 		}, "do step 6: namespaces-pending\n  create-namespace core"},
 		{"versions before services", estate.Deploy, services(service("web", estate.Stateless, unpinned)), "do step 6: versions-pending\n  pin-versions migration/eks"},
 		{"unknown version holds", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} })), "hold step 6: version-unknown"},
+		{"an unknown version does not stop the others of its wave", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} }), service("api", estate.Stateless)),
+			"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
 		{"unknown version of an exclusive service does not", estate.Deploy, services(service("push", estate.Exclusive, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} })), "advance step 0: complete"},
 		{"as many as are allowed at once", estate.Deploy, services(service("a", estate.Stateless), service("b", estate.Stateless), service("c", estate.Stateless)),
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.1]\n  deploy orbit/core/b [cutover.b.d1.1]"},
