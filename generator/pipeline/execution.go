@@ -5,6 +5,7 @@ import "time"
 // Status is the state of an execution, in Spinnaker's words (orca, ExecutionStatus).
 type Status string
 
+// The states of an execution. Complete and Ok tell them apart.
 const (
 	NotStarted     Status = "NOT_STARTED"
 	Running        Status = "RUNNING"

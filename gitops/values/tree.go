@@ -161,7 +161,7 @@ func (t *tree) read(n node) ([]byte, error) {
 	if err != nil {
 		return nil, cause(err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, cause(err)

@@ -72,16 +72,16 @@ func Decide(set object.Set, desired []object.Object, live object.Live, p Policy)
 }
 
 // add decides about one object that git names. have is nil if the cluster does not have it.
-func (plan *Plan) add(set object.Set, want, have object.Object, p Policy, scaled bool) {
+func (p *Plan) add(set object.Set, want, have object.Object, policy Policy, scaled bool) {
 	ref := object.RefOf(want)
-	exempt := p.exempt(ref)
+	exempt := policy.exempt(ref)
 	if scaled {
 		exempt = append(exempt, replicas)
 	}
-	refuse := func(reason string) { plan.Refused = append(plan.Refused, Refusal{ref, reason}) }
+	refuse := func(reason string) { p.Refused = append(p.Refused, Refusal{ref, reason}) }
 	switch {
-	case p.ignores(ref):
-		plan.Same++
+	case policy.ignores(ref):
+		p.Same++
 		return
 	case ref.Key() == set.Parent().Key():
 		refuse("this name is kept for the set's own ConfigMap: choose another")
@@ -94,14 +94,14 @@ func (plan *Plan) add(set object.Set, want, have object.Object, p Policy, scaled
 			refuse(err.Error())
 			return
 		}
-		plan.Apply = append(plan.Apply, missing(want))
+		p.Apply = append(p.Apply, missing(want))
 		return
 	}
 	if reason := untouchable(set, want, have); reason != "" {
 		refuse(reason)
 		return
 	}
-	c, err := compare(want, have, p.Manager, exempt)
+	c, err := compare(want, have, policy.Manager, exempt)
 	if err != nil {
 		refuse(err.Error())
 		return
@@ -112,11 +112,11 @@ func (plan *Plan) add(set object.Set, want, have object.Object, p Policy, scaled
 		return
 	}
 	if !differs {
-		plan.Same++
+		p.Same++
 		return
 	}
 	d.Ref, d.Object = ref, c.payload(want, have, exempt)
-	plan.Apply = append(plan.Apply, d)
+	p.Apply = append(p.Apply, d)
 }
 
 // untouchable says why a live object may not be changed, or "" if it may.

@@ -46,7 +46,7 @@ func load(c estate.Chart) (*loaded, error) {
 		return nil, fmt.Errorf("it is a %s chart: only an application chart can be rendered", t)
 	}
 	if missing := missingDependencies(ch); len(missing) > 0 {
-		return nil, fmt.Errorf("Chart.yaml names dependencies that are not in charts/: %s: run helm dependency build and commit the result", strings.Join(missing, ", "))
+		return nil, fmt.Errorf("it names dependencies that are not in charts/: %s: run helm dependency build and commit the result", strings.Join(missing, ", "))
 	}
 	l := &loaded{chart: ch, schemas: map[string]*valuesSchema{}}
 	if err := l.compileSchemas(ch); err != nil {

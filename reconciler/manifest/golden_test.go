@@ -47,7 +47,7 @@ func TestCharts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := print(t, objects)
+			got := printed(t, objects)
 			if *update {
 				archive.Files = append(archive.Files, txtar.File{Name: "want.yaml", Data: got})
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
@@ -118,7 +118,7 @@ func parseValues(t testing.TB, text []byte) map[string]any {
 	return values
 }
 
-func print(t testing.TB, objects []object.Object) []byte {
+func printed(t testing.TB, objects []object.Object) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	for _, o := range objects {

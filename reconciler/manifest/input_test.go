@@ -75,7 +75,7 @@ func TestIntegersAreNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(print(t, objects)) != string(print(t, same)) {
+	if string(printed(t, objects)) != string(printed(t, same)) {
 		t.Error("integers render to something else")
 	}
 	if in.Values[0]["port"] != 8080 {

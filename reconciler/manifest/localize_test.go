@@ -36,7 +36,7 @@ func TestLocalize(t *testing.T) {
 		anObject("example.com/v1", "Unknown", "", "u"),
 		anObject("example.com/v1", "Unknown", "", "v"),
 	}
-	before := string(print(t, objects))
+	before := string(printed(t, objects))
 	caps := manifest.Capabilities{
 		APIVersions:   []string{"apiextensions.k8s.io/v1/CustomResourceDefinition", "example.com/v1", "v1", "v1/ConfigMap", "v1/Namespace"},
 		ClusterScoped: []string{"CustomResourceDefinition.apiextensions.k8s.io", "Namespace"},
@@ -68,7 +68,7 @@ func TestLocalize(t *testing.T) {
 	}, kinds); diff != "" {
 		t.Errorf("unserved (-want +got):\n%s", diff)
 	}
-	if string(print(t, objects)) != before {
+	if string(printed(t, objects)) != before {
 		t.Error("the arguments were changed")
 	}
 	if _, unserved := manifest.Localize(objects, "space", manifest.Capabilities{}); unserved != nil {

@@ -15,7 +15,7 @@ func TestRendererRemembers(t *testing.T) {
 	if err != nil || cached {
 		t.Fatal(cached, err)
 	}
-	want := string(print(t, first))
+	want := string(printed(t, first))
 	for _, o := range first {
 		o.SetName("changed by the caller") // must not reach the next one
 		o.Object["spec"] = nil
@@ -26,7 +26,7 @@ func TestRendererRemembers(t *testing.T) {
 	}
 	second[0].SetLabels(nil)
 	third, _, _ := r.Render(in)
-	if got := string(print(t, third)); got != want {
+	if got := string(printed(t, third)); got != want {
 		t.Errorf("a caller's change reached the next one:\n%s", got)
 	}
 	if r.Renders() != 1 {
@@ -67,7 +67,7 @@ func TestRendererIsSafeForGoroutines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want[isOn] = string(print(t, objects))
+		want[isOn] = string(printed(t, objects))
 	}
 	off.Charts = on.Charts
 	var wg sync.WaitGroup
@@ -78,7 +78,7 @@ func TestRendererIsSafeForGoroutines(t *testing.T) {
 				in = off
 			}
 			objects, _, err := r.Render(in)
-			if err != nil || string(print(t, objects)) != want[i%2 == 1] {
+			if err != nil || string(printed(t, objects)) != want[i%2 == 1] {
 				t.Errorf("goroutine %d: another result than alone: %v", i, err)
 			}
 		})

@@ -34,6 +34,7 @@ type Decision struct {
 // Code names a reason in a closed vocabulary, for programs and for the pages that say what to do about it.
 type Code string
 
+// The codes. The text of a Reason says the same for people.
 const (
 	MarkerMissing     Code = "marker-missing"
 	MarkerPushed      Code = "marker-pushed"

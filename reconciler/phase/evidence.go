@@ -37,6 +37,7 @@ type FileEvidence struct {
 // FileState says what is wrong with a generated file.
 type FileState string
 
+// What can be wrong with a generated file. FileObsolete: the generator no longer gives it.
 const (
 	FileMissing  FileState = "missing"
 	FileDiffers  FileState = "differs"
@@ -53,12 +54,13 @@ type PipelineEvidence struct {
 // PipelineState says how a pipeline in Gate compares with the generated one.
 type PipelineState string
 
+// How a pipeline can compare.
 const (
 	PipelineSame     PipelineState = "same"
 	PipelineMissing  PipelineState = "missing"
 	PipelineDiffers  PipelineState = "differs"
 	PipelineObsolete PipelineState = "obsolete"
-	// PipelineForeign: a pipeline of the same name exists that does not carry our mark.
+	// PipelineIsForeign: a pipeline of the same name exists that does not carry our mark.
 	PipelineIsForeign PipelineState = "foreign"
 )
 

@@ -35,7 +35,6 @@ type Demo struct {
 	migration estate.Migration
 	scenario  *scenario.Scenario
 	daemon    *scenario.Daemon
-	bar       *term.Bar
 }
 
 // act is one of the things that the demo shows.

@@ -51,7 +51,7 @@ type Gate struct {
 
 // Read reads the description of a lab from file.
 func Read(file string) (*Lab, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // the file that the environment names is the one to read
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the lab's description: %w", err)
 	}

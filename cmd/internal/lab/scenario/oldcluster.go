@@ -174,9 +174,9 @@ func (s *Scenario) rest(cluster string) (*rest.Config, error) {
 
 // loader applies objects as Spinnaker does.
 type loader struct {
-	typed  kubernetes.Interface
-	any    dynamic.Interface
-	mapper meta.RESTMapper
+	typed   kubernetes.Interface
+	untyped dynamic.Interface
+	mapper  meta.RESTMapper
 }
 
 func newLoader(config *rest.Config) (*loader, error) {
@@ -184,11 +184,11 @@ func newLoader(config *rest.Config) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	any, err := dynamic.NewForConfig(config)
+	untyped, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	return &loader{typed, any, restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))}, nil
+	return &loader{typed, untyped, restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(typed.Discovery()))}, nil
 }
 
 func (l *loader) namespace(ctx context.Context, name string) error {
@@ -205,9 +205,9 @@ func (l *loader) apply(ctx context.Context, o object.Object) error {
 	if err != nil {
 		return err
 	}
-	resource := dynamic.ResourceInterface(l.any.Resource(mapping.Resource))
+	resource := dynamic.ResourceInterface(l.untyped.Resource(mapping.Resource))
 	if mapping.Scope.Name() == meta.RESTScopeNameNamespace {
-		resource = l.any.Resource(mapping.Resource).Namespace(o.GetNamespace())
+		resource = l.untyped.Resource(mapping.Resource).Namespace(o.GetNamespace())
 	}
 	_, err = resource.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: "spinnaker", Force: true})
 	return err
