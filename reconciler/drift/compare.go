@@ -141,13 +141,15 @@ func leafAbove(set *fieldpath.Set, path fieldpath.Path) (fieldpath.Path, bool) {
 
 // payload returns what to apply for a desired object while the exempt fields stay as they are in the cluster. A
 // field that only we own is written with its live value, because leaving it out would take it away; any other is
-// left out, so that its owner may go on changing it.
+// left out, so that its owner may go on changing it. A live value is written only to the version that it was read
+// from: since then an owner may have set another.
 func (c *comparison) payload(want, have object.Object, exempt []pointer) object.Object {
 	out := want.DeepCopy()
 	out.SetUID(have.GetUID())
 	for _, ptr := range exempt {
 		if c.mustWrite(ptr) {
 			ptr.settle(out.Object, have.Object)
+			out.SetResourceVersion(have.GetResourceVersion())
 		} else {
 			ptr.settle(out.Object, nil)
 		}

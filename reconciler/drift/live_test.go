@@ -56,6 +56,7 @@ func (s *store) apply(objects []object.Object) {
 		o.SetLabels(labels)
 		fields := s.fields(o)
 		o.SetUID(types.UID("uid-of-" + o.GetName()))
+		o.SetResourceVersion("7")
 		own(s.t, o, policy.Manager, metav1.ManagedFieldsOperationApply, fields)
 		s.objects = append(s.objects, o)
 	}

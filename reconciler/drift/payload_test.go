@@ -36,17 +36,18 @@ func TestWhatIsApplied(t *testing.T) {
 	const five = "\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api, namespace: core}\nspec: {replicas: 5}\n"
 	held := []drift.Rule{{Kind: "Deployment", Paths: []string{"/spec/replicas"}}}
 	for _, c := range []struct {
-		name  string
-		git   string
-		edits []string
-		held  []drift.Rule
-		want  any // replicas
+		name    string
+		git     string
+		edits   []string
+		held    []drift.Rule
+		want    any    // replicas
+		version string // that may be written to; "" is any
 	}{
-		{"nobody holds it", scaled, []string{image, five}, nil, int64(3)},
-		{"a step holds it, and somebody changed it", scaled, []string{image, five}, held, nil},
-		{"a step holds it, and only we have set it", scaled, []string{image}, held, int64(3)},
-		{"an autoscaler has set it", scaled + autoscaler, []string{image, five}, nil, nil},
-		{"an autoscaler has not set it yet", scaled + autoscaler, []string{image}, nil, int64(3)},
+		{"nobody holds it", scaled, []string{image, five}, nil, int64(3), ""},
+		{"a step holds it, and somebody changed it", scaled, []string{image, five}, held, nil, ""},
+		{"a step holds it, and only we have set it", scaled, []string{image}, held, int64(3), "7"},
+		{"an autoscaler has set it", scaled + autoscaler, []string{image, five}, nil, nil, ""},
+		{"an autoscaler has not set it yet", scaled + autoscaler, []string{image}, nil, int64(3), "7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			git := objects(t, []byte(c.git))
@@ -64,6 +65,9 @@ func TestWhatIsApplied(t *testing.T) {
 			got := plan.Apply[0].Object
 			if diff := cmp.Diff(c.want, got.Object["spec"].(map[string]any)["replicas"]); diff != "" {
 				t.Errorf("replicas (-want +got): %s", diff)
+			}
+			if got.GetResourceVersion() != c.version {
+				t.Errorf("to be written to version %q, want %q", got.GetResourceVersion(), c.version)
 			}
 			if got.GetUID() != "uid-of-api" || got.GetLabels()[object.LabelPartOf] != set.ID() || got.GetManagedFields() != nil {
 				t.Errorf("not a member, or not for the object that was decided on: %v", got.Object["metadata"])

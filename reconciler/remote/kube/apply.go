@@ -26,8 +26,9 @@ import (
 const parallel = 8
 
 // Apply writes objects by server-side apply, as members of the set, in the order given; neighbours of the same kind
-// are written at the same time. An object with a UID must still be that object, and one without must not exist
-// or be a member already; otherwise the error is failure.ErrConflict. After an error the kinds that follow are not
+// are written at the same time. An object with a UID must still be that object, one with a resource version still be as
+// it was then, and one without either must not exist or be a member already; otherwise the error is
+// failure.ErrConflict. After an error the kinds that follow are not
 // written. Namespaces must exist or be among the objects.
 func (k *Cluster) Apply(ctx context.Context, set object.Set, objects []object.Object) error {
 	if len(objects) == 0 {
@@ -101,7 +102,6 @@ func (k *Cluster) applyOne(ctx context.Context, set object.Set, r resource, o ob
 	labels[object.LabelPartOf] = set.ID()
 	o.SetLabels(labels)
 	o.SetManagedFields(nil)
-	o.SetResourceVersion("")
 	unstructured.RemoveNestedField(o.Object, "status")
 	client := k.client(r, ref)
 	force := true

@@ -21,6 +21,7 @@ import (
 
 	"cutover/reconciler/contract/labtest"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/failure"
 	"cutover/reconciler/object"
 	"cutover/reconciler/remote/kube"
 )
@@ -119,20 +120,36 @@ func (b *bench) decide(set object.Set, git []object.Object) drift.Plan {
 // obey carries a plan out.
 func (b *bench) obey(set object.Set, plan drift.Plan) {
 	b.Helper()
+	if err := b.write(set, plan); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) write(set object.Set, plan drift.Plan) error {
 	var objects []object.Object
 	for _, d := range plan.Apply {
 		objects = append(objects, d.Object)
 	}
 	if err := b.cluster.Apply(b.Context(), set, objects); err != nil {
-		b.Fatal(err)
+		return err
 	}
 	var extra []object.Ref
 	for _, d := range plan.Prune {
 		extra = append(extra, d.Ref)
 	}
-	if err := b.cluster.Prune(b.Context(), set, extra); err != nil {
-		b.Fatal(err)
-	}
+	return b.cluster.Prune(b.Context(), set, extra)
+}
+
+// reconcile decides and obeys as the reconciler does: again if a controller was faster.
+func (b *bench) reconcile(set object.Set, git []object.Object) {
+	b.Helper()
+	b.eventually("written without a conflict", func() bool {
+		err := b.write(set, b.decide(set, git))
+		if err != nil && !errors.Is(err, failure.ErrConflict) {
+			b.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 // wantSame fails the test if anything differs from git.

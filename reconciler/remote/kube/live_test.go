@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"cutover/reconciler/failure"
@@ -110,27 +111,39 @@ func TestOthersFieldsAreNoDrift(t *testing.T) {
 	b.edit("deployments.apps", "api", types.MergePatchType, `{"metadata": {"finalizers": null}}`)
 }
 
-// When a service gets an autoscaler, its replicas stay what they are while they pass to the autoscaler.
+// When a service gets an autoscaler, its replicas stay what they are while they pass to the autoscaler, also if it
+// acts between a decision and the write.
 func TestReplicasPassToTheAutoscaler(t *testing.T) {
 	b := newBench(t)
 	b.obey(b.set, b.decide(b.set, b.objects(workload)))
-	git := b.objects(strings.Replace(workload, "blue", "green", 1) + "---" + autoscaler)
-	plan := b.decide(b.set, git)
-	if text := report(b.set, plan); strings.Contains(text, "replicas: 3") {
+	green := b.objects(strings.Replace(workload, "blue", "green", 1) + "---" + autoscaler)
+	if text := report(b.set, b.decide(b.set, green)); strings.Contains(text, "replicas: 3") {
 		t.Errorf("replicas are drift:\n%s", text)
 	}
-	b.obey(b.set, plan)
-	b.wantSame(b.set, git)
-	replicas := func() any { return b.get("deployments.apps", "api").Object["spec"].(map[string]any)["replicas"] }
-	if replicas() != int64(3) {
-		t.Errorf("got %v replicas, want the 3 there were", replicas())
+	b.reconcile(b.set, green)
+	b.wantSame(b.set, green)
+	wantReplicas := func(want int64) {
+		t.Helper()
+		got, _, err := unstructured.NestedInt64(b.get("deployments.apps", "api").Object, "spec", "replicas")
+		if err != nil || got != want {
+			t.Errorf("got %d replicas, %v, want %d", got, err, want)
+		}
 	}
+	wantReplicas(3)
+	red := b.objects(strings.Replace(workload, "blue", "red", 1) + "---" + autoscaler)
+	late := b.decide(b.set, red).Apply[0].Object
 	b.edit("deployments.apps", "api", types.MergePatchType, `{"spec": {"replicas": 7}}`) // as the autoscaler would
-	b.wantSame(b.set, git)
-	b.obey(b.set, b.decide(b.set, b.objects(strings.Replace(workload, "blue", "red", 1)+"---"+autoscaler)))
-	if replicas() != int64(7) {
-		t.Errorf("got %v replicas, want the autoscaler's 7", replicas())
+	if err := b.cluster.Apply(t.Context(), b.set, []object.Object{late}); !errors.Is(err, failure.ErrConflict) {
+		t.Errorf("what was decided before the autoscaler acted: got %v, want a conflict", err)
 	}
+	wantReplicas(7)
+	b.eventually("the field is the autoscaler's", func() bool {
+		_, ours, _ := unstructured.NestedInt64(b.decide(b.set, red).Apply[0].Object.Object, "spec", "replicas")
+		return !ours
+	})
+	b.wantSame(b.set, green)
+	b.obey(b.set, b.decide(b.set, red))
+	wantReplicas(7)
 }
 
 // Strangers' Secrets are not kept in memory.
