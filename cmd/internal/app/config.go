@@ -1,15 +1,14 @@
 package app
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"net"
 	"net/url"
-	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/go-git/go-git/v5/plumbing/transport"
 	"github.com/robfig/cron/v3"
 	"go.yaml.in/yaml/v3"
 
@@ -37,7 +36,7 @@ type Config struct {
 
 // Repository is the central values repository.
 type Repository struct {
-	URL  string `yaml:"url"`  // http, https or ssh
+	URL  string `yaml:"url"`  // http, https, ssh, or user@host:path
 	Base string `yaml:"base"` // the branch that is the truth for the old cluster; default main
 	// Username and Token log in over HTTP; SSHKey and KnownHosts over SSH.
 	Username   string   `yaml:"username"`
@@ -97,25 +96,6 @@ type Log struct {
 	Format string `yaml:"format"` // text or json; default json
 }
 
-// Load reads a configuration file. Its error names the file, and the lines of everything that is wrong.
-func Load(path string) (Config, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
-	}
-	var c Config
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	c.defaults()
-	if err := c.validate(); err != nil {
-		return Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
 func (c *Config) defaults() {
 	set := func(field *string, value string) {
 		if *field == "" {
@@ -140,32 +120,58 @@ func (c *Config) defaults() {
 	}
 }
 
-func (c *Config) validate() error {
-	var errs []error
-	bad := func(is bool, format string, args ...any) {
+// validate finds the values that cannot be, and their lines in data.
+func (c *Config) validate(data []byte) mistakes {
+	var out mistakes
+	bad := func(is bool, key, format string, args ...any) {
 		if is {
-			errs = append(errs, fmt.Errorf(format, args...))
+			out = append(out, mistake{lineOfKey(data, key), key + ": " + fmt.Sprintf(format, args...)})
 		}
 	}
-	bad(c.Repository.URL == "", "repository.url: is required")
-	_, err := url.Parse(c.Repository.URL)
-	bad(err != nil, "repository.url: is not a URL")
-	bad(c.Repository.Poll < Duration(time.Second), "repository.poll: %s is less than a second", time.Duration(c.Repository.Poll))
-	bad(len(c.Clusters) == 0, "clusters: is required: name at least the two clusters of the migration")
+	c.Repository.validate(bad)
+	_, _, err := net.SplitHostPort(c.Listen)
+	bad(err != nil, "listen", "%q is no address such as 127.0.0.1:8080", c.Listen)
+	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret", "is required, so that nobody else can wake the daemon")
+	bad(c.Webhook != nil && !slices.Contains([]githost.Kind{githost.GitHub, githost.GitLab, githost.Gitea}, c.Webhook.Kind),
+		"webhook.kind", "is required: github, gitlab or gitea")
+	bad(len(c.Clusters) == 0, "clusters", "is required: name at least the two clusters of the migration")
 	for name := range c.Clusters {
 		_, err := estate.ParseClusterName(name)
-		bad(err != nil, "clusters: %v", err)
+		bad(err != nil, "clusters."+name, "%v", err)
 	}
 	gate, err := url.Parse(c.Spinnaker.Gate)
-	bad(c.Spinnaker.Gate == "", "spinnaker.gate: is required")
-	bad(err != nil || c.Spinnaker.Gate != "" && gate.Scheme != "http" && gate.Scheme != "https", "spinnaker.gate: %q is not an http or https URL", c.Spinnaker.Gate)
-	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret: is required, so that nobody else can wake the daemon")
+	bad(c.Spinnaker.Gate == "", "spinnaker.gate", "is required")
+	bad(c.Spinnaker.Gate != "" && (err != nil || gate.Scheme != "http" && gate.Scheme != "https"), "spinnaker.gate", "is no http or https URL")
+	bad(err == nil && gate.User != nil, "spinnaker.gate", "has credentials in it: give them in the file that spinnaker.spinConfig names")
 	_, err = cron.ParseStandard(c.Drift.Schedule)
-	bad(err != nil, "drift.schedule: %v", err)
-	bad(*c.Drift.MaxPrune < 0 || *c.Drift.MaxPrune > 100, "drift.maxPrune: %d is not a percentage", *c.Drift.MaxPrune)
-	bad(!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level: %q is none of debug, info, warn, error", c.Log.Level)
-	bad(!slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format: %q is none of text, json", c.Log.Format)
-	return errors.Join(errs...)
+	bad(err != nil, "drift.schedule", "%v", err)
+	bad(*c.Drift.MaxPrune < 0 || *c.Drift.MaxPrune > 100, "drift.maxPrune", "%d is no percentage: give 0 to 100", *c.Drift.MaxPrune)
+	oneOf := func(key, value string, of ...string) {
+		bad(!slices.Contains(of, value), key, "%q is none of %s", value, strings.Join(of, ", "))
+	}
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "text", "json")
+	return out
+}
+
+// validate never shows the URL: it may hold the credentials that are complained about.
+func (r *Repository) validate(bad func(is bool, key, format string, args ...any)) {
+	bad(r.Poll < Duration(time.Second), "repository.poll", "%s is less than a second", time.Duration(r.Poll))
+	if r.URL == "" {
+		bad(true, "repository.url", "is required")
+		return
+	}
+	at, err := transport.NewEndpoint(r.URL)
+	if err != nil {
+		bad(true, "repository.url", "is no URL")
+		return
+	}
+	http, ssh := at.Protocol == "http" || at.Protocol == "https", at.Protocol == "ssh"
+	bad(!http && !ssh, "repository.url", "is no http, https or ssh URL")
+	bad(http && (at.User != "" || at.Password != ""), "repository.url", "has credentials in it: give them as repository.username and repository.token")
+	bad(ssh && at.Password != "", "repository.url", "has a password in it: give a key as repository.sshKey")
+	bad(ssh && r.SSHKey.IsZero(), "repository.sshKey", "is required for ssh")
+	bad(ssh && r.KnownHosts == "", "repository.knownHosts", "is required for ssh: a file with the server's line of known_hosts")
 }
 
 // Duration is a time span as people write it: 30s, 10m.
@@ -175,8 +181,13 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	span, err := time.ParseDuration(node.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %q is not a duration such as 30s", node.Line, node.Value)
+		return mistakeAt(node, "%q is no duration such as 30s", node.Value)
 	}
 	*d = Duration(span)
 	return nil
+}
+
+// mistakeAt is an error of which the YAML library collects all, with their lines.
+func mistakeAt(node *yaml.Node, format string, args ...any) error {
+	return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: ", node.Line) + fmt.Sprintf(format, args...)}}
 }

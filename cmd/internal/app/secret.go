@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -17,32 +16,29 @@ const masked = "***"
 
 // UnmarshalYAML reads the secret from where the node says that it is.
 func (s *Secret) UnmarshalYAML(node *yaml.Node) error {
-	var from struct {
-		Env  string `yaml:"env"`
-		File string `yaml:"file"`
+	const form = "a secret is written as {env: NAME} or {file: PATH}, never as the value itself"
+	if node.Kind != yaml.MappingNode || len(node.Content) != 2 {
+		return mistakeAt(node, form)
 	}
-	if node.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a secret is written as {env: NAME} or {file: PATH}, never as the value itself", node.Line)
-	}
-	if err := node.Decode(&from); err != nil {
-		return err
-	}
-	switch {
-	case from.Env != "" && from.File == "":
-		value, ok := os.LookupEnv(from.Env)
-		if !ok || value == "" {
-			return fmt.Errorf("line %d: environment variable %s is not set", node.Line, from.Env)
+	switch kind, from := node.Content[0].Value, node.Content[1].Value; kind {
+	case "env":
+		value := os.Getenv(from)
+		if value == "" {
+			return mistakeAt(node, "environment variable %s is not set, or empty", from)
 		}
 		s.value = []byte(value)
-	case from.File != "" && from.Env == "":
-		value, err := os.ReadFile(from.File)
+	case "file":
+		value, err := os.ReadFile(from)
 		if err != nil {
-			return fmt.Errorf("line %d: %w", node.Line, err)
+			return mistakeAt(node, "%v", err)
 		}
 		// Files often end in a newline that is no part of the secret; a private key bears to lose it, too.
 		s.value = bytes.TrimRight(value, "\r\n")
+		if s.IsZero() {
+			return mistakeAt(node, "file %s is empty", from)
+		}
 	default:
-		return fmt.Errorf("line %d: a secret is written as {env: NAME} or {file: PATH}", node.Line)
+		return mistakeAt(node, form)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"cutover/cmd/internal/app"
 )
@@ -34,7 +35,9 @@ world and goes on.`,
 		if err != nil {
 			return badInput(err)
 		}
-		a, err := app.New(cmd.Context(), config, newLogger(cmd.ErrOrStderr(), config.Log))
+		log := newLogger(cmd.ErrOrStderr(), config.Log)
+		adoptLibraries(log)
+		a, err := app.New(cmd.Context(), config, log)
 		if err != nil {
 			return err
 		}
@@ -54,13 +57,22 @@ func newLogger(w io.Writer, c app.Log) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, options))
 }
 
+// adoptLibraries makes log the logger of the libraries that have only a global one: Kubernetes' client has klog's, and
+// Helm that of the package log.
+func adoptLibraries(log *slog.Logger) {
+	klog.SetSlogLogger(log.With("library", "client-go"))
+	slog.SetDefault(log)
+}
+
 // look reads the configuration, connects, and calls f with the assembled program.
 func look(ctx context.Context, path string, f func(*app.App) error) (err error) {
 	config, err := app.Load(path)
 	if err != nil {
 		return badInput(err)
 	}
-	a, err := app.NewOnce(ctx, config, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	adoptLibraries(log)
+	a, err := app.NewOnce(ctx, config, log)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,10 @@ func renderCommand() *cobra.Command {
 		Short: "Print the manifests of a service in a stack",
 		Long: `Renders one service of a values repository in one stack: the objects that 'helm template' gives
 for each chart, in the order in which they are applied. A stack that a migration adds can be
-rendered before its files are committed.`,
+rendered before its files are committed.
+
+Charts of cutover.yaml that are in a registry (oci://) are pulled, with the log-in of 'helm registry
+login' or 'docker login', and kept in the user's cache directory.`,
 		Example: `  cutover render . --service api --stack prod --set version=1.4.2
   cutover render . --service core/api --stack prod2 --set replicas=2 -o json`,
 		Args: argsOrBadInput(oneArg("DIR")),
@@ -29,6 +32,7 @@ rendered before its files are committed.`,
 		out     = outputFlag(cmd)
 		service = cmd.Flags().String("service", "", "`name` of the service, as namespace/name or product/namespace/name where the name alone is not unique")
 		stack   = cmd.Flags().String("stack", "", "`name` of the stack")
+		plain   = cmd.Flags().StringSlice("plain-http", nil, "`host` of a chart registry that is spoken to without TLS")
 		set     = cmd.Flags().StringArray("set", nil, "`path=value` that overrides the values files, as in helm; the image version is version=V")
 	)
 	_ = cmd.MarkFlagRequired("service")
@@ -36,6 +40,9 @@ rendered before its files are committed.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		e, err := readEstate(args[0])
 		if err != nil {
+			return err
+		}
+		if e, err = withCharts(cmd.Context(), e, *plain); err != nil {
 			return err
 		}
 		for _, m := range e.Migrations {
