@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 
 	"cutover/charts"
@@ -18,15 +20,22 @@ import (
 	"cutover/cmd/internal/lab/spinnaker"
 	"cutover/gitops/estate"
 	"cutover/reconciler/contract/labtest"
-	"cutover/reconciler/remote/gate"
 )
 
 // binary is the program under test.
 var binary string
 
+// atOnce is how many tests run at once, unless the command line says otherwise: they wait for servers more than they
+// compute.
+const atOnce = "4"
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "cutover-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -45,6 +54,7 @@ func run(m *testing.M) int {
 type place struct {
 	*scenario.Scenario
 	gate      *spinnaker.Server
+	cluster   dynamic.Interface // the new one
 	estate    *estate.Estate
 	migration estate.Migration
 	log       *strings.Builder
@@ -93,6 +103,9 @@ func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
 		}
 	})
 	p := &place{Scenario: s, gate: gate, log: new(strings.Builder)}
+	if p.cluster, err = dynamic.NewForConfig(l.REST(t, labtest.New)); err != nil {
+		t.Fatal(err)
+	}
 	if p.estate, p.migration, err = s.Estate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -142,24 +155,4 @@ func complete(p estate.Phase) func(scenario.Report) bool {
 	return func(r scenario.Report) bool {
 		return r.Marker.Phase == p.String() && r.Decision.Kind == "advance"
 	}
-}
-
-// pipelines counts the pipelines in Gate by id, over all applications.
-func (p *place) pipelines(t *testing.T) map[string]int {
-	t.Helper()
-	client, err := gate.New(gate.Config{Endpoint: p.Gate})
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := map[string]int{}
-	for _, s := range p.estate.Services {
-		docs, err := client.Pipelines(t.Context(), s.Name.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, doc := range docs {
-			count[doc.ID()]++
-		}
-	}
-	return count
 }

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"text/template"
 
 	"cutover/reconciler/contract/labtest"
@@ -100,7 +101,7 @@ func (s *Scenario) configure(d *Daemon) error {
 	var text bytes.Buffer
 	err = configTemplate.Execute(&text, map[string]any{
 		"State": filepath.Join(s.Dir, "state"), "URL": s.URL, "Username": s.Lab.Git.Username,
-		"Token": token, "Secret": secret, "Gate": s.Gate,
+		"Token": token, "Secret": secret, "Gate": s.Gate, "Poll": s.Poll, "Pushed": !s.Reviewed,
 		"Old": s.Lab.Clusters[labtest.Old].Kubeconfig, "New": s.Lab.Clusters[labtest.New].Kubeconfig,
 	})
 	return errors.Join(err,
@@ -120,9 +121,10 @@ func (d *Daemon) Kill() error {
 	return err
 }
 
-// Stop asks the daemon to end, and waits until it has.
+// Stop asks the daemon to end, as Kubernetes asks a Pod, and waits until it has. Its error is that of an exit code that is
+// not 0.
 func (d *Daemon) Stop() error {
-	if err := d.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-d.ended

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jenkins-x/go-scm/scm"
 	"github.com/jenkins-x/go-scm/scm/driver/gitea"
@@ -27,6 +28,10 @@ type Config struct {
 	Files      []estate.File
 	// Versions are what the old cluster runs, by "namespace/service".
 	Versions map[string]estate.Version
+	// Poll is how often the daemon asks git for commits; default 2s.
+	Poll time.Duration
+	// Reviewed lets no marker count that did not arrive by a merged pull request.
+	Reviewed bool
 	// Progress is told how many services of the old cluster are loaded; it may be nil.
 	Progress func(done, total int, note string)
 }
@@ -47,6 +52,9 @@ const (
 func New(ctx context.Context, c Config) (*Scenario, error) {
 	if c.Progress == nil {
 		c.Progress = func(int, int, string) {}
+	}
+	if c.Poll == 0 {
+		c.Poll = 2 * time.Second
 	}
 	s := &Scenario{Config: c}
 	client, err := s.git()
@@ -121,6 +129,12 @@ func (s *Scenario) Hook(ctx context.Context, d *Daemon) error {
 		return fmt.Errorf("create webhook: %w", err)
 	}
 	return nil
+}
+
+// Head is the newest commit of a branch.
+func (s *Scenario) Head(ctx context.Context, branch string) (string, error) {
+	u, err := s.people.Fetch(ctx)
+	return u.Heads[branch], err
 }
 
 // Read is a file of a branch, as the people's clone sees it after its last push.

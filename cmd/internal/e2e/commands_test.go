@@ -1,0 +1,239 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/contract/labtest"
+)
+
+// TestCommands looks at a migration with plan, drift and status, as it goes from nothing to phase deploy. The commands
+// read the configuration that docs/configuration.md shows, so this proves the example, too.
+func TestCommands(t *testing.T) {
+	p := newPlace(t, nil)
+	c := commands{p, exampleConfig(t, p)}
+
+	c.check(t, 0, "status", "no migration has begun: there is no branch migration/*\n")
+	c.check(t, 0, "plan --exit-code -o json", "[]\n")
+
+	p.mark(t, estate.Prepare)
+	c.check(t, 3, "plan --exit-code", `
+migration/move at COMMIT, marker prepare
+  do (files-pending): 7 generated files are missing, 0 differ, 0 are obsolete
+  step 3  commit-files  migration/move  7 generated files are missing, 0 differ, 0 are obsolete  undo: revert the commit on migration/move
+`)
+	c.check(t, 0, "drift --exit-code", `
+migration/move at COMMIT, marker prepare
+  do (files-pending): 7 generated files are missing, 0 differ, 0 are obsolete
+  nothing to compare: no service is deployed as git has it
+`)
+
+	d := p.start(t)
+	p.await(t, d, "phase prepare is complete", complete(estate.Prepare))
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, 0, "plan --exit-code", `
+migration/move at COMMIT, marker prepare
+  advance (complete): every step of phase prepare is done and healthy
+`)
+	c.check(t, 0, "status", `
+migration/move at COMMIT, marker prepare
+  advance (complete): every step of phase prepare is done and healthy
+  ✓ step 3  prepare  Write the new stack's values
+  ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
+  · step 6  deploy  Deploy every A, then C, then B to the new cluster
+`)
+
+	p.mark(t, estate.Deploy)
+	d = p.start(t)
+	p.await(t, d, "phase deploy is complete", complete(estate.Deploy))
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.check(t, 0, "status", `
+migration/move at COMMIT, marker deploy
+  advance (complete): every step of phase deploy is done and healthy
+  ✓ step 3  prepare  Write the new stack's values
+  ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
+  ✓ step 6  deploy  Deploy every A, then C, then B to the new cluster  4 of 4
+
+  SERVICE  CLASS  VERSION  READY  STATUS
+  PRODUCT/PRODUCT-core/api  stateful-client  1.0.0  yes  SUCCEEDED
+  PRODUCT/PRODUCT-core/match  singleton  1.1.0  yes  SUCCEEDED
+  PRODUCT/PRODUCT-core/profile  stateless  1.2.0  yes  SUCCEEDED
+  PRODUCT/PRODUCT-core/search  stateless  1.3.0  yes  SUCCEEDED
+  PRODUCT/PRODUCT-push/reminder  exclusive  1.4.0  -  only in the old cluster until step 19
+  PRODUCT/PRODUCT-push/sender  exclusive  1.5.0  -  only in the old cluster until step 19
+`)
+	c.check(t, 0, "drift --exit-code", `
+migration/move at COMMIT, marker deploy
+  advance (complete): every step of phase deploy is done and healthy
+orbit-prod2: 4 sets, 9 same
+  nothing drifted
+`)
+
+	editImage(t, p)
+	const drifted = `
+migration/move at COMMIT, marker deploy
+  advance (complete): every step of phase deploy is done and healthy
+PRODUCT-core/search: 1 same, 1 changed
+  changed PRODUCT-core/Deployment.apps/search: .spec.template.spec.containers[name="search"].image differs
+    --- live
+    +++ git
+    @@ -1,6 +1,6 @@
+     spec:
+       template:
+         spec:
+           containers:
+    -      - image: debug.example.com/mine:latest
+    +      - image: registry.example.com/PRODUCT/search:1.3.0
+             name: search
+orbit-prod2: 4 sets, 8 same, 1 changed
+`
+	c.check(t, 3, "drift --exit-code", drifted)
+	c.check(t, 0, "drift", drifted)
+	if sets := c.drifted(t); len(sets) != 1 || sets[0] != p.migration.Product.String()+"-core/search" {
+		t.Errorf("drift -o json: %q drifted", sets)
+	}
+
+	if _, err := p.Push(t.Context(), p.migration.Branch, "A mistake", estate.File{Path: "cutover.yaml", Data: []byte("kind: Estate\n")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"status", "plan", "drift", "status -o json"} {
+		out, stderr := c.run(t, 1, command)
+		if !strings.Contains(out, "cutover.yaml:1: ") {
+			t.Errorf("%s does not say what is wrong with the branch:\n%s", command, out)
+		}
+		if want := "cutover: migration/move is shown as far as it could be read: its error stands above\n"; stderr != want {
+			t.Errorf("%s: standard error is %q, want %q", command, stderr, want)
+		}
+	}
+}
+
+// exampleConfig writes the example of docs/configuration.md with the lab's addresses, and returns its path.
+func exampleConfig(t *testing.T, p *place) string {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, _ := strings.Cut(rest, "```")
+	dir := t.TempDir()
+	secret, config := filepath.Join(dir, "webhook-secret"), filepath.Join(dir, "config.yaml")
+	for from, to := range map[string]string{
+		"http://127.0.0.1:3000/cutover/orbit-values.git": p.URL,
+		"http://127.0.0.1:8084":                          p.Gate,
+		"old.kubeconfig":                                 p.Lab.Clusters[labtest.Old].Kubeconfig,
+		"new.kubeconfig":                                 p.Lab.Clusters[labtest.New].Kubeconfig,
+		"webhook-secret":                                 secret,
+	} {
+		if !strings.Contains(text, from) {
+			t.Errorf("the example has no %s", from)
+		}
+		text = strings.ReplaceAll(text, from, to)
+	}
+	if err := errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(secret, []byte("unused"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CUTOVER_GIT_TOKEN", p.Lab.Git.Token)
+	return config
+}
+
+// commands are the commands that look at a place.
+type commands struct {
+	*place
+	config string
+}
+
+// run runs a command, checks its exit code, and returns its output.
+func (c commands) run(t *testing.T, code int, command string) (stdout, stderr string) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), binary, append(strings.Fields(command), "--config", c.config)...)
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("%s: exit code %d, want %d: %s", command, got, code, &complaints)
+	}
+	return out.String(), complaints.String()
+}
+
+var (
+	volatile = regexp.MustCompile(`at [0-9a-f]{10}`)
+	padding  = regexp.MustCompile(`(\S)   *`)
+)
+
+// check compares a command's output, without what is new in each run, and with columns two blanks apart.
+func (c commands) check(t *testing.T, code int, command, want string) {
+	t.Helper()
+	got, stderr := c.run(t, code, command)
+	got = strings.ReplaceAll(got, c.migration.Product.String(), "PRODUCT")
+	got = padding.ReplaceAllString(volatile.ReplaceAllString(got, "at COMMIT"), "$1  ")
+	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s\nwhole output:\n%s", command, diff, got)
+	}
+	if stderr != "" {
+		t.Errorf("%s: standard error: %s", command, stderr)
+	}
+}
+
+// drifted are the sets that differ, as drift -o json tells a program.
+func (c commands) drifted(t *testing.T) []string {
+	t.Helper()
+	out, _ := c.run(t, 0, "drift -o json")
+	var reports []struct {
+		Drift struct {
+			Sets []struct {
+				Set  string
+				Plan struct{ Apply []any }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &reports); err != nil {
+		t.Fatal(err)
+	}
+	var sets []string
+	for _, r := range reports {
+		for _, set := range r.Drift.Sets {
+			if len(set.Plan.Apply) > 0 {
+				sets = append(sets, set.Set)
+			}
+		}
+	}
+	return sets
+}
+
+// editImage plays somebody with kubectl.
+func editImage(t *testing.T, p *place) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(labtest.Get(t).REST(t, labtest.New))
+	if err != nil {
+		t.Fatal(err)
+	}
+	patch := `{"spec":{"template":{"spec":{"containers":[{"name":"search","image":"debug.example.com/mine:latest"}]}}}}`
+	namespace := fmt.Sprintf("%s-core", p.migration.Product)
+	_, err = client.AppsV1().Deployments(namespace).Patch(t.Context(), "search", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
