@@ -14,7 +14,7 @@ import (
 	"cutover/reconciler/manifest"
 )
 
-// Config is everything that a Reconciler needs. All fields but Pushed, Repair and Poll are required.
+// Config is everything that a Reconciler needs. All fields but Charts, Pushed, Repair and Poll are required.
 type Config struct {
 	Source       Source
 	History      History
@@ -23,6 +23,8 @@ type Config struct {
 	Pipelines    Pipelines
 	Executions   Executions
 	Clusters     map[estate.ClusterName]Cluster
+	// Charts may be nil: then a branch that names a chart in a registry is a *BadInput.
+	Charts Charts
 
 	// Generator tells the generator whose pipelines these are and where values come from.
 	Generator generator.Options

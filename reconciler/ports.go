@@ -28,6 +28,13 @@ type History interface {
 	LastChange(head, path string) (estate.Commit, bool, error)
 }
 
+// Charts are the charts in OCI registries.
+type Charts interface {
+	// Chart is the files of the chart that reference, oci://HOST/NAME:VERSION, names, by paths relative to its
+	// root, sorted. They are shared: nobody may change them.
+	Chart(ctx context.Context, reference string) ([]estate.File, error)
+}
+
 // Committer writes to the values repository.
 type Committer interface {
 	// Commit makes the change and pushes it, and returns the new head; the parent if there was nothing to

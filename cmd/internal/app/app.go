@@ -49,7 +49,7 @@ type App struct {
 
 // New connects to nothing yet but the values repository, whose clone it opens or makes.
 func New(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
-	return assemble(ctx, c, log, filepath.Join(c.State, "values"))
+	return assemble(ctx, c, log, c.State)
 }
 
 // NewOnce is New for a command that looks once: it works beside a running daemon, on a clone of its own.
@@ -58,7 +58,7 @@ func NewOnce(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := assemble(ctx, c, log, filepath.Join(dir, "values"))
+	a, err := assemble(ctx, c, log, dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -66,7 +66,7 @@ func NewOnce(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
 	return a, nil
 }
 
-func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ *App, err error) {
+func assemble(ctx context.Context, c Config, log *slog.Logger, state string) (_ *App, err error) {
 	a := &App{config: c, log: log, metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
@@ -74,7 +74,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ 
 		}
 	}()
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if a.repository, err = openRepository(ctx, c.Repository, clone); err != nil {
+	if a.repository, err = openRepository(ctx, c.Repository, filepath.Join(state, "values")); err != nil {
 		return nil, err
 	}
 	clusters := map[estate.ClusterName]reconciler.Cluster{}
@@ -90,6 +90,10 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ 
 	if err != nil {
 		return nil, err
 	}
+	charts, err := openRegistry(c.Registry, filepath.Join(state, "charts"))
+	if err != nil {
+		return nil, err
+	}
 	a.reconciler, err = reconciler.New(reconciler.Config{
 		Source:       source{a.repository},
 		History:      a.repository,
@@ -98,6 +102,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, clone string) (_ 
 		Pipelines:    spinnaker,
 		Executions:   spinnaker,
 		Clusters:     clusters,
+		Charts:       charts,
 		Generator:    generator.Options{Estate: c.Repository.URL, Repository: c.Repository.URL, Base: c.Repository.Base},
 		Email:        c.Spinnaker.Email,
 		Pushed:       c.Markers.AllowPush,

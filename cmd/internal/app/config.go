@@ -27,11 +27,13 @@ type Config struct {
 	// Webhook lets the git host say that something was pushed; without it the repository is polled only.
 	Webhook *Webhook `yaml:"webhook"`
 	// Clusters gives each cluster of cutover.yaml its kubeconfig.
-	Clusters  map[string]Cluster `yaml:"clusters"`
-	Spinnaker Spinnaker          `yaml:"spinnaker"`
-	Markers   Markers            `yaml:"markers"`
-	Drift     Drift              `yaml:"drift"`
-	Log       Log                `yaml:"log"`
+	Clusters map[string]Cluster `yaml:"clusters"`
+	// Registry is needed only if a chart of cutover.yaml is in a registry.
+	Registry  *Registry `yaml:"registry"`
+	Spinnaker Spinnaker `yaml:"spinnaker"`
+	Markers   Markers   `yaml:"markers"`
+	Drift     Drift     `yaml:"drift"`
+	Log       Log       `yaml:"log"`
 }
 
 // Repository is the central values repository.
@@ -129,6 +131,7 @@ func (c *Config) validate(data []byte) mistakes {
 		}
 	}
 	c.Repository.validate(bad)
+	c.Registry.validate(bad)
 	_, _, err := net.SplitHostPort(c.Listen)
 	bad(err != nil, "listen", "%q is no address such as 127.0.0.1:8080", c.Listen)
 	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret", "is required, so that nobody else can wake the daemon")
