@@ -22,11 +22,7 @@ func (r *Reconciler) markerOf(m estate.Migration, head string) (phase.MarkerEvid
 		return phase.MarkerEvidence{}, err
 	}
 	e := phase.MarkerEvidence{Commit: commit.Hash, Reviewed: r.Pushed}
-	for line := range strings.Lines(commit.Message) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(line), trailer); ok {
-			e.Trailer = value
-		}
-	}
+	e.Trailer = trailerOf(commit.Message)
 	if len(commit.Parents) == 0 {
 		return e, nil
 	}
@@ -42,6 +38,19 @@ func (r *Reconciler) markerOf(m estate.Migration, head string) (phase.MarkerEvid
 	return e, nil
 }
 
+// trailerOf is the phase that the trailers of a commit's message name: those of its last paragraph, as git has it.
+func trailerOf(message string) string {
+	message = strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n"))
+	last := message[strings.LastIndex(message, "\n\n")+1:]
+	value := ""
+	for line := range strings.Lines(last) {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), trailer); ok {
+			value = strings.TrimSpace(v)
+		}
+	}
+	return value
+}
+
 // pendingFiles compares what the generator gives with what stands in a tree.
 func pendingFiles(files generator.Files, tree fs.FS) ([]phase.FileEvidence, error) {
 	var out []phase.FileEvidence
@@ -49,16 +58,16 @@ func pendingFiles(files generator.Files, tree fs.FS) ([]phase.FileEvidence, erro
 		have, err := fs.ReadFile(tree, f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			out = append(out, phase.FileEvidence{Path: f.Path, Want: phase.FileMissing})
+			out = append(out, phase.FileEvidence{Path: f.Path, State: phase.FileMissing})
 		case err != nil:
 			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		case !bytes.Equal(have, f.Data):
-			out = append(out, phase.FileEvidence{Path: f.Path, Want: phase.FileDiffers})
+			out = append(out, phase.FileEvidence{Path: f.Path, State: phase.FileDiffers})
 		}
 	}
 	for _, path := range files.Remove {
 		if _, err := fs.Stat(tree, path); err == nil {
-			out = append(out, phase.FileEvidence{Path: path, Want: phase.FileObsolete})
+			out = append(out, phase.FileEvidence{Path: path, State: phase.FileObsolete})
 		}
 	}
 	return out, nil

@@ -34,14 +34,16 @@ type unit struct {
 	set     object.Set
 	objects []object.Object // nil if err is not nil, or if no version is pinned
 	digest  string
-	image   string // of the main workload, without its tag
-	main    object.Ref
-	err     error
+	// workload is the object that runs the service's own image, and image is that image without its tag. Until a
+	// version is pinned they are those of the old stack, so that what it runs can be read.
+	workload object.Ref
+	image    string
+	err      error
 }
 
-// unpinned stands for the version of a service that has none pinned yet: it is rendered only to learn which
-// object runs the service's image.
-var unpinned = estate.Must(estate.ParseVersion("cutover-version-not-pinned"))
+// unpinned stands for the version of a service that has none pinned yet: it is rendered only to learn which object runs
+// the service's image. It is a semantic version, because a chart may compare it.
+var unpinned = estate.Must(estate.ParseVersion("0.0.0-cutover-unpinned"))
 
 // desire reads a commit of a migration's branch. What the change from before does not reach is taken over from there;
 // before may be nil. Its error is a *BadInput if what stands in the commit is wrong.
@@ -142,7 +144,7 @@ func (r *Reconciler) renderUnits(ctx context.Context, d *desired, c change) erro
 	for _, s := range d.estate.InStack(m.Product, m.To.Stack) {
 		u, ok := kept[s.ServiceID]
 		if !ok {
-			u = r.renderUnit(d.estate, s, stack, caps)
+			u = r.renderUnit(d.estate, s, stack, m.From.Stack, caps)
 		}
 		d.units = append(d.units, u)
 	}
@@ -175,7 +177,7 @@ func (r *Reconciler) cluster(name estate.ClusterName) (Cluster, error) {
 }
 
 // renderUnit never fails: what is wrong with one service is the unit's own error, and stops no other.
-func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate.Stack, caps manifest.Capabilities) *unit {
+func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate.Stack, from estate.StackName, caps manifest.Capabilities) *unit {
 	st, _ := s.Stack(stack.Name)
 	u := &unit{
 		service: s, stack: st, mode: stack.Deploy,
@@ -185,37 +187,41 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 		u.err = fmt.Errorf("%s: stack %s has no pipeline to deploy with: name one in %s/service.yaml, or say deploy: direct for the stack", s.ServiceID, stack.Name, s.Path)
 		return u
 	}
-	version := st.Version
-	if version.IsZero() {
-		version = unpinned
-	}
-	in, err := manifest.NewInput(e, s, st, version, caps)
-	if err != nil {
+	if st.Version.IsZero() {
+		// The version comes from what the old cluster runs, which the old stack names.
+		old, _ := s.Stack(from)
+		objects, err := r.render(e, s, old, unpinned, caps)
 		u.err = err
+		u.workload, u.image = mainWorkload(objects, unpinned)
 		return u
+	}
+	u.objects, u.err = r.render(e, s, st, st.Version, caps)
+	u.workload, u.image = mainWorkload(u.objects, st.Version)
+	u.digest = digestOf(u.objects)
+	return u
+}
+
+func (r *Reconciler) render(e *estate.Estate, s estate.Service, st estate.ServiceStack, v estate.Version, caps manifest.Capabilities) ([]object.Object, error) {
+	in, err := manifest.NewInput(e, s, st, v, caps)
+	if err != nil {
+		return nil, err
 	}
 	objects, cached, err := r.renderer.Render(in)
 	if err != nil {
-		u.err = err
-		return u
+		return nil, err
 	}
 	if !cached {
 		r.done.renders.Add(1)
 	}
-	objects, unserved := manifest.Localize(objects, u.set.Namespace, caps)
+	objects, unserved := manifest.Localize(objects, s.Namespace.String(), caps)
 	if len(unserved) > 0 {
-		u.err = fmt.Errorf("%s %s: the cluster does not serve %v", s.ServiceID, stack.Name, unserved)
-		return u
+		return nil, fmt.Errorf("%s %s: the cluster does not serve %s", s.ServiceID, st.Name, unserved[0].Kind)
 	}
-	u.main, u.image = mainWorkload(objects, version)
-	if st.Version.IsZero() {
-		return u
-	}
-	u.objects, u.digest = objects, digestOf(objects)
-	return u
+	return objects, nil
 }
 
-// mainWorkload finds the object that runs the service's own image: the one that carries its version.
+// mainWorkload finds the object that runs the service's own image, the one that carries its version, and that image
+// without its tag.
 func mainWorkload(objects []object.Object, version estate.Version) (object.Ref, string) {
 	for _, o := range objects {
 		if image, ok := manifest.WorkloadImage(o, version); ok {

@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"time"
+
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
@@ -12,17 +14,40 @@ import (
 // a cache: a full pass forgets it.
 type knowledge struct {
 	desired     *desired
-	have        map[string][]pipeline.Document          // Gate's pipelines, by application
-	deployments map[estate.ServiceID][]phase.Deployment // newest first
+	have        map[string][]pipeline.Document // Gate's pipelines, by application
+	deployments map[estate.ServiceID]history
 	units       map[estate.ServiceID]standing
 	// started are deployments that were triggered and that no list has shown yet.
-	started  map[estate.ServiceID]phase.Deployment
+	started map[estate.ServiceID]start
+	// refused are the deployments that Spinnaker would not start, by correlation id, and why.
+	refused  map[string]string
+	report   Report   // the last one
 	repaired []Repair // newest first, at most maxRepaired
 	passes   int64
 }
 
 // maxRepaired is how many repairs are remembered for people to read.
 const maxRepaired = 10
+
+// start is a deployment that was triggered, and when.
+type start struct {
+	phase.Deployment
+	at time.Time
+}
+
+// history is what is known of a service's executions.
+type history struct {
+	ours []phase.Deployment // newest first
+	// occupied is the id of somebody else's execution that is under way; "" if none is.
+	occupied string
+	// listed says that nothing which we started is missing from Spinnaker's own list.
+	listed bool
+}
+
+// ended tells whether nothing is under way.
+func (h history) ended() bool {
+	return h.occupied == "" && (len(h.ours) == 0 || h.ours[0].Status.Complete())
+}
 
 // standing is how one unit stands in the new cluster.
 type standing struct {
@@ -35,7 +60,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]phase.Deployment{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}}
 		k.forget()
 		r.known[branch] = k
 	}
@@ -46,8 +71,9 @@ func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 func (k *knowledge) forget() {
 	k.desired = nil // the cluster may serve other kinds by now
 	k.have = map[string][]pipeline.Document{}
-	k.deployments = map[estate.ServiceID][]phase.Deployment{}
+	k.deployments = map[estate.ServiceID]history{}
 	k.units = map[estate.ServiceID]standing{}
+	k.refused = map[string]string{}
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.

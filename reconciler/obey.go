@@ -14,18 +14,43 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// obey performs a decision's actions, each on its own: one that fails stops no other. It returns the branch's
-// new head if an action moved it.
+// obey performs a decision's actions. Those on one target follow each other in the decision's order, because a name may
+// have to be free before it is taken; the others are independent, and one that fails stops none of them. It returns the
+// branch's new head if an action moved it.
 func (r *Reconciler) obey(ctx context.Context, d *desired, e *phase.Evidence, actions []phase.Action, k *knowledge) (string, error) {
 	x := effects{r: r, d: d, e: e, k: k, head: d.head}
-	err := each(ctx, actions, func(ctx context.Context, a phase.Action) error {
-		if err := x.perform(ctx, a); err != nil {
-			return fmt.Errorf("step %d: %s %s: %w", a.Step, a.Verb, a.Target, err)
+	err := each(ctx, byPlace(actions), func(ctx context.Context, actions []phase.Action) error {
+		for _, a := range actions {
+			if err := x.perform(ctx, a); err != nil {
+				return fmt.Errorf("step %d: %s %s: %w", a.Step, a.Verb, a.Target, err)
+			}
+			r.Log.InfoContext(ctx, "done", "step", a.Step, "verb", a.Verb, "target", a.Target, "reason", a.Reason, "key", a.Key)
 		}
-		r.Log.InfoContext(ctx, "done", "step", a.Step, "verb", a.Verb, "target", a.Target, "reason", a.Reason, "key", a.Key)
 		return nil
 	})
+	for _, application := range x.stale {
+		delete(k.have, application)
+	}
 	return x.head, err
+}
+
+// byPlace groups the actions of one Spinnaker application; every other action is a group of its own.
+func byPlace(actions []phase.Action) [][]phase.Action {
+	var groups [][]phase.Action
+	at := map[string]int{}
+	for _, a := range actions {
+		application, _, _ := strings.Cut(a.Target, "/")
+		pipelines := a.Verb == phase.SavePipeline || a.Verb == phase.DeletePipeline
+		if i, ok := at[application]; ok && pipelines {
+			groups[i] = append(groups[i], a)
+			continue
+		}
+		if pipelines {
+			at[application] = len(groups)
+		}
+		groups = append(groups, []phase.Action{a})
+	}
+	return groups
 }
 
 // effects is what the actions of one decision share.
@@ -34,9 +59,10 @@ type effects struct {
 	d *desired
 	e *phase.Evidence
 
-	mu   sync.Mutex // guards what follows
-	k    *knowledge
-	head string // of the branch, moved by the actions that commit
+	mu    sync.Mutex // guards what follows
+	k     *knowledge
+	head  string   // of the branch, moved by the actions that commit
+	stale []string // applications whose pipelines are to be asked for again
 }
 
 func (x *effects) perform(ctx context.Context, a phase.Action) error {
@@ -120,27 +146,35 @@ func (x *effects) savePipeline(ctx context.Context, a phase.Action) error {
 
 func (x *effects) deletePipeline(ctx context.Context, a phase.Action) error {
 	application, _, _ := strings.Cut(a.Target, "/")
-	x.mu.Lock()
-	docs := x.k.have[application]
-	x.mu.Unlock()
-	for _, doc := range docs {
-		if doc.ID() != a.Key {
-			continue
-		}
-		defer x.changed(application)
-		if err := x.r.Pipelines.Delete(ctx, doc); err != nil {
-			return err
-		}
-		x.r.done.deleted.Add(1)
+	doc, ok := x.listed(application, a.Key)
+	if !ok {
+		return fmt.Errorf("application %s has no pipeline with id %s", application, a.Key)
 	}
+	defer x.changed(application)
+	if err := x.r.Pipelines.Delete(ctx, doc); err != nil {
+		return err
+	}
+	x.r.done.deleted.Add(1)
 	return nil
 }
 
-// changed forgets what Gate had: it is asked again, whether the write succeeded or not.
+// listed finds a pipeline among those that Gate had when the decision was taken.
+func (x *effects) listed(application, id string) (pipeline.Document, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, doc := range x.k.have[application] {
+		if doc.ID() == id {
+			return doc, true
+		}
+	}
+	return nil, false
+}
+
+// changed notes that what Gate has is not known any more, whether the write succeeded or not.
 func (x *effects) changed(application string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.k.have, application)
+	x.stale = append(x.stale, application)
 }
 
 func (x *effects) pipeline(id string) (generator.Pipeline, bool) {
@@ -182,13 +216,18 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 		// It may have started: the next observation finds it by its correlation id, or starts it then.
 		return fmt.Errorf("the answer was lost: %w", err)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if errors.Is(err, failure.ErrRefused) {
+		// Asking again gives the same answer: the service is blocked, and takes nobody's place, until it is looked
+		// at anew.
+		x.k.refused[refusal(u)] = fmt.Sprintf("%s: %v", a.Service, err)
+	}
 	if err != nil {
 		return err
 	}
 	x.r.done.deployments.Add(1)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.k.started[a.Service] = phase.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}
+	x.k.started[a.Service] = start{phase.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
 	return nil
 }
 

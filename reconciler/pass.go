@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
 )
 
@@ -32,18 +33,15 @@ func (r *Reconciler) Pass(ctx context.Context, heads estate.Heads, scope Scope) 
 		again time.Time
 		errs  []error
 	)
+	r.retire(heads)
 	for _, branch := range branches(heads) {
 		report, err := r.migrate(ctx, branch, heads[branch], scope, true)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", branch, err))
 		}
 		r.publish(report)
-		if report.Commit != "" {
-			heads[branch] = report.Commit
-		}
-		if until := report.Again; !until.IsZero() && (again.IsZero() || until.Before(again)) {
-			again = until
-		}
+		heads[branch] = report.Commit
+		again = earlier(again, report.Again)
 	}
 	return again, errors.Join(errs...)
 }
@@ -89,59 +87,60 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 			Started: started, Seconds: r.Now().Sub(started).Seconds(), Counts: r.done.counts().minus(before),
 		}
 	}
-	var report Report
-	err := r.advance(ctx, branch, head, k, act, func(d *desired, e *phase.Evidence, decision phase.Decision) {
+	report := k.report // an error does not take away what is known
+	head, current, err := r.advance(ctx, branch, head, k, act, func(d *desired, e *phase.Evidence, decision phase.Decision) {
 		report = r.reportOn(branch, d, e, decision, k)
 		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
 	})
-	if err == nil && report.Decision.Kind != phase.Refuse && act && r.Repair {
-		err = r.repair(ctx, k.desired, k)
+	if current && report.Decision.Kind != phase.Refuse && act && r.Repair {
+		err = errors.Join(err, r.repair(ctx, k.desired, k))
 	}
-	report.Branch, report.Repaired = branch, slices.Clone(k.repaired)
+	report.Branch, report.Commit, report.Repaired = branch, head, slices.Clone(k.repaired)
 	report.Pass, report.Total = pass(true), r.done.counts()
+	report.Error = ""
 	if err != nil {
 		report.Error = err.Error()
 	}
+	k.report = report
 	var bad *BadInput
 	if errors.As(err, &bad) {
 		r.Log.ErrorContext(ctx, "nothing is done from a branch that cannot be used", "error", err)
-		report.Commit = bad.Commit
 		return report, nil // trying again helps nothing: a new commit does
 	}
 	return report, err
 }
 
-// advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys. An
+// advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys, and
+// returns the branch's head, which its own commits move, and whether what is known is from after its last effect. An
 // action that was done and is wanted again at once has no effect: that is an error, so that a pass always ends.
-func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *phase.Evidence, phase.Decision)) error {
+func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *phase.Evidence, phase.Decision)) (string, bool, error) {
+	var failed error // of some actions; what became of the others is still looked at
 	obeyed := map[string]bool{}
 	for {
 		d, err := r.desireOnce(ctx, branch, head, k)
 		if err != nil {
-			return err
+			return head, false, errors.Join(failed, err)
 		}
 		e, err := r.observe(ctx, d, k)
 		if err != nil {
-			return fmt.Errorf("observe: %w", err)
+			return head, false, errors.Join(failed, fmt.Errorf("observe: %w", err))
 		}
 		decision := phase.Next(&d.migration, &e, r.Now())
 		tell(d, &e, decision)
-		if decision.Kind != phase.Do || !act {
-			return nil
+		if failed != nil || decision.Kind != phase.Do || !act {
+			return head, true, failed
 		}
 		for _, a := range decision.Actions {
 			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " at ", d.head)
 			if obeyed[effect] {
-				return fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
+				return head, true, fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
 			}
 			obeyed[effect] = true
 		}
-		if head, err = r.obey(ctx, d, &e, decision.Actions, k); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
+		head, failed = r.obey(ctx, d, &e, decision.Actions, k)
+		if errors.Is(failed, failure.ErrConflict) || ctx.Err() != nil {
+			return head, false, errors.Join(failed, ctx.Err()) // what was decided on is no longer so
 		}
 	}
 }

@@ -63,6 +63,8 @@ type Executions interface {
 	Trigger(ctx context.Context, t pipeline.Trigger) (string, error)
 	// Recent lists a pipeline's newest executions, newest first.
 	Recent(ctx context.Context, application, pipelineID string, limit int) ([]pipeline.Execution, error)
+	// Execution is one execution by its id; failure.ErrNotFound once Spinnaker has forgotten it.
+	Execution(ctx context.Context, id string) (pipeline.Execution, error)
 }
 
 // Observer reads a cluster.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"cutover/generator/pipeline"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/object"
-	"cutover/reconciler/phase"
 )
 
 // repair puts right what drifted in the new cluster, service by service, and marks what Spinnaker has just deployed as
@@ -19,6 +19,21 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 	if len(drifted) == 0 {
 		return nil
 	}
+	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
+		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
+			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)
+		}
+		return nil
+	})
+	k.remember(r.Now(), d, drifted, err)
+	for _, u := range drifted {
+		delete(k.units, u.service.ServiceID)
+	}
+	return err
+}
+
+// remember notes what was put right, unless something failed: then the next pass tells it.
+func (k *knowledge) remember(at time.Time, d *desired, drifted []*unit, err error) {
 	found := drift.Report{Cluster: d.migration.To.Cluster.String()}
 	for _, u := range drifted {
 		entry := k.units[u.service.ServiceID].drift
@@ -26,20 +41,11 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 			found.Sets = append(found.Sets, entry)
 		}
 	}
-	if len(found.Sets) > 0 {
-		k.repaired = slices.Insert(k.repaired, 0, Repair{At: r.Now(), Drift: found})
-		k.repaired = k.repaired[:min(len(k.repaired), maxRepaired)]
+	if err != nil || len(found.Sets) == 0 {
+		return
 	}
-	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
-		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
-			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)
-		}
-		return nil
-	})
-	for _, u := range drifted {
-		delete(k.units, u.service.ServiceID)
-	}
-	return err
+	k.repaired = slices.Insert(k.repaired, 0, Repair{At: at, Drift: found})
+	k.repaired = k.repaired[:min(len(k.repaired), maxRepaired)]
 }
 
 // driftedUnits are the units whose objects are not as git has them. A service that is being deployed, or that git
@@ -56,9 +62,9 @@ func driftedUnits(d *desired, k *knowledge) []*unit {
 	return out
 }
 
-// settled tells whether the last deployment succeeded with the objects of digest.
-func settled(deployments []phase.Deployment, digest string) bool {
-	return len(deployments) > 0 && deployments[0].Digest == digest && deployments[0].Status == pipeline.Succeeded
+// settled tells whether the last deployment succeeded with the objects of digest, and none is under way.
+func settled(h history, digest string) bool {
+	return h.ended() && len(h.ours) > 0 && h.ours[0].Digest == digest && h.ours[0].Status == pipeline.Succeeded
 }
 
 // write carries out a plan in the new cluster: what is missing or changed is applied first, then what git does not

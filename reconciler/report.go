@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -81,8 +82,9 @@ func serviceReport(s phase.ServiceEvidence) ServiceReport {
 	return out
 }
 
+// earlier is the earlier of two times; a zero time is none.
 func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a
@@ -103,6 +105,15 @@ func (r *Reconciler) publish(report Report) {
 		return
 	}
 	r.reports.list[at] = report
+}
+
+// retire drops the reports of branches that are gone.
+func (r *Reconciler) retire(heads estate.Heads) {
+	r.reports.mu.Lock()
+	defer r.reports.mu.Unlock()
+	gone := func(branch string) bool { _, ok := heads[branch]; return !ok }
+	r.reports.list = slices.DeleteFunc(r.reports.list, func(old Report) bool { return gone(old.Branch) })
+	maps.DeleteFunc(r.known, func(branch string, _ *knowledge) bool { return gone(branch) })
 }
 
 // Reports are the newest reports of all migrations, sorted by branch as they were first seen.

@@ -22,51 +22,74 @@ type Wakes struct {
 // settle is how long to wait for more changes of objects before looking: a rollout changes one object many times.
 const settle = 200 * time.Millisecond
 
-// Run passes at once and then whenever it is woken, until ctx ends. A pass that failed is repeated after a while,
-// from the same commits unless the branches moved.
+// Run passes at once and then whenever it is woken, until ctx ends. A pass that failed is repeated after a while, from
+// the same commits unless the branches moved; what else is due meanwhile is not put off.
 func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 	var (
 		heads estate.Heads // nil: to be fetched
 		scope = Full
-		retry = backoff.NewExponentialBackOff()
-		timer = time.NewTimer(0)
+		retry = newRetry()
+		alarm = alarm{now: r.Now}
 	)
-	defer timer.Stop()
-	retry.MaxInterval = time.Minute
+	alarm.set(r.Now())
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case set := <-w.Objects:
 			r.touched(set)
-			timer.Reset(settle)
+			alarm.set(r.Now().Add(settle))
 			continue
 		case <-w.Git:
 			heads = nil
 		case <-w.Schedule:
 			heads, scope = nil, Full
-		case <-timer.C:
+		case <-alarm.rings():
 		}
+		alarm.clear()
 		again, err := r.once(ctx, &heads, scope)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
-		case errors.Is(err, failure.ErrConflict):
-			heads = nil // somebody was faster: decide on what they did
-			timer.Reset(0)
-		case err != nil:
-			wait := retry.NextBackOff()
-			r.done.failed.Add(1)
-			r.Log.ErrorContext(ctx, "pass failed", "error", err, "again", wait)
-			timer.Reset(wait)
-		default:
-			retry.Reset()
-			scope = Changed
-			if !again.IsZero() {
-				timer.Reset(again.Sub(r.Now()))
-			}
 		}
+		if heads != nil {
+			scope = Changed // what a full pass could not ask for is still unknown, and asked for next
+		}
+		alarm.set(again)
+		if err == nil {
+			retry.Reset()
+			continue
+		}
+		if errors.Is(err, failure.ErrConflict) {
+			heads = nil // somebody was faster: decide on what they did
+		}
+		wait := retry.NextBackOff()
+		r.done.failed.Add(1)
+		r.Log.ErrorContext(ctx, "pass failed", "error", err, "again", wait)
+		alarm.set(r.Now().Add(wait))
 	}
+}
+
+func newRetry() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 250*time.Millisecond, time.Minute
+	return b
+}
+
+// alarm rings at the earliest of the times that it was set to.
+type alarm struct {
+	now func() time.Time
+	at  time.Time // zero: not set
+}
+
+func (a *alarm) set(at time.Time) { a.at = earlier(a.at, at) }
+func (a *alarm) clear()           { a.at = time.Time{} }
+
+// rings is a channel that receives at the time, and never if there is none.
+func (a *alarm) rings() <-chan time.Time {
+	if a.at.IsZero() {
+		return nil
+	}
+	return time.After(a.at.Sub(a.now()))
 }
 
 // once fetches the heads unless they are known, and passes. The heads are only ever those that it fetched itself, so

@@ -13,11 +13,9 @@ import (
 var Waves = []estate.Class{estate.Stateless, estate.Singleton, estate.StatefulClient}
 
 // A failed deployment is tried again after retryFirst, then after twice as long each time, up to retryMost.
-// After retryAttempts failures of the same objects a person has to look.
 const (
-	retryFirst    = time.Minute
-	retryMost     = 15 * time.Minute
-	retryAttempts = 5
+	retryFirst = time.Minute
+	retryMost  = 15 * time.Minute
 )
 
 // deployServices is step 6. A wave begins when every service of the one before is ready, so that nothing meets
@@ -30,6 +28,12 @@ func deployServices(m *estate.Migration, e *Evidence, now time.Time) Progress {
 	if len(p.Actions) > 0 {
 		p.Waiting = because(NamespacesPending, "%d namespaces are missing in %s", len(p.Actions), m.To.Cluster)
 		return p
+	}
+	for _, s := range e.Services {
+		if s.Present != "" {
+			p.Waiting = because(ExclusivePresent, "%s is exclusive, and %s has %s: it must not run in both clusters; delete it there, or change its class back", s.ID, m.To.Cluster, s.Present)
+			return p
+		}
 	}
 	if pin, ok := pinVersions(m, e); ok {
 		return pin
@@ -86,6 +90,8 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		case busy:
 			running++
 			p.Waiting = because(Deploying, "%s", reason)
+		case unready:
+			p.Waiting = because(Deploying, "%s", reason)
 		case due:
 			pending = append(pending, deployment(s, reason))
 		case stuck:
@@ -100,6 +106,8 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 	switch waiting := p.Total - p.Done; {
 	case waiting == 0:
 		p.Waiting = Reason{}
+	case len(p.Actions) == 1 && waiting == 1:
+		p.Waiting = because(Deploying, "%s: %s", p.Actions[0].Target, p.Actions[0].Reason)
 	case halted.Code != "" && running+len(p.Actions) == 0:
 		p.Waiting = halted
 	case halted.Code != "":
@@ -114,7 +122,8 @@ type state int
 
 const (
 	ready   state = iota
-	busy          // deploying, or not healthy yet
+	busy          // an execution is under way: it takes one of the places
+	unready       // deployed, not healthy yet
 	due           // to be deployed now
 	stuck         // failed; tried again later, or never
 	blocked       // a person has to change git
@@ -124,6 +133,9 @@ const (
 func judge(s ServiceEvidence, now time.Time) (state, string, time.Time) {
 	if s.Blocked != "" {
 		return blocked, s.Blocked, time.Time{}
+	}
+	if s.Occupied != "" {
+		return busy, fmt.Sprintf("%s: %s, which somebody else started, is under way", s.ID, s.Occupied), time.Time{}
 	}
 	if len(s.Deployments) == 0 {
 		return due, "git names it, and it was never deployed", time.Time{}
@@ -137,17 +149,25 @@ func judge(s ServiceEvidence, now time.Time) (state, string, time.Time) {
 	case last.Status == pipeline.Succeeded && s.Ready:
 		return ready, "", time.Time{}
 	case last.Status == pipeline.Succeeded:
-		return busy, fmt.Sprintf("%s: %s", s.ID, s.Status), time.Time{}
+		return unready, fmt.Sprintf("%s: %s", s.ID, s.Status), time.Time{}
 	}
-	failures := failuresOf(s)
-	if failures >= retryAttempts {
-		return stuck, fmt.Sprintf("%s failed, as did %d before it: %s", last.ID, failures-1, last.Reason), time.Time{}
+	if last.Status == pipeline.Canceled {
+		return stuck, fmt.Sprintf("%s was canceled: it is deployed again when git names other objects for it", last.ID), time.Time{}
 	}
-	again := last.Ended.Add(min(retryFirst<<(failures-1), retryMost))
+	again := last.Ended.Add(pause(failuresOf(s)))
 	if now.Before(again) {
 		return stuck, fmt.Sprintf("%s failed: %s", last.ID, last.Reason), again
 	}
 	return due, fmt.Sprintf("%s failed (%s): trying again", last.ID, last.Reason), time.Time{}
+}
+
+// pause is how long to wait after a number of failures in a row, which is at least one.
+func pause(failures int) time.Duration {
+	wait := retryFirst
+	for range failures - 1 {
+		wait = min(2*wait, retryMost)
+	}
+	return wait
 }
 
 // failuresOf counts how many deployments of the wanted objects have failed in a row.

@@ -28,10 +28,10 @@ type MarkerEvidence struct {
 	Reviewed bool
 }
 
-// FileEvidence is a generated file that differs from what the generator gives.
+// FileEvidence is a generated file that is not as the generator gives it.
 type FileEvidence struct {
-	Path string
-	Want FileState
+	Path  string
+	State FileState
 }
 
 // FileState says what is wrong with a generated file.
@@ -80,6 +80,10 @@ type ServiceEvidence struct {
 	Blocked string
 	// Deployments are the newest deployments that we started, newest first.
 	Deployments []Deployment
+	// Occupied says that somebody else's execution of the service's pipeline is under way; "" if none is.
+	Occupied string
+	// Present says which workload of an exclusive service the new cluster has; "" if it has none.
+	Present string
 	// Ready says that the new cluster runs the service and that every object is healthy; Status says what
 	// is still missing.
 	Ready  bool

@@ -29,7 +29,7 @@ func Next(m *estate.Migration, e *Evidence, now time.Time) Decision {
 			return Decision{Kind: Hold, Step: step.Number, Reason: p.Waiting, Until: p.Until}
 		}
 	}
-	return Decision{Kind: Advance, Reason: because(Complete, "every step of phase %s is done and healthy", m.Marker.Phase)}
+	return Decision{Kind: Advance, Reason: because(Complete, "every step up to phase %s that cutover does is done and healthy", m.Marker.Phase)}
 }
 
 // refusal says why the marker counts for nothing, or nothing if it counts.
@@ -41,9 +41,11 @@ func refusal(m *estate.Migration, e *Evidence) Reason {
 	case !slices.ContainsFunc(Table, func(s Step) bool { return s.Phase == at.Phase }):
 		return because(PhaseUnknown, "this version of cutover has no steps for phase %s", at.Phase)
 	case !e.Marker.Reviewed:
-		return because(MarkerPushed, "marker %s of commit %.10s was pushed to %s without a merged pull request", at, e.Marker.Commit, m.Branch)
+		return because(MarkerPushed, "nothing shows that marker %s of commit %.10s came to %s by a merged pull request, and the configuration does not allow markers to be pushed (markers.allowPush)", at, e.Marker.Commit, m.Branch)
 	case e.Marker.Trailer != at.Phase.String():
 		return because(MarkerTrailer, "commit %.10s changes the marker to %s, but its message does not say so: it needs the trailer \"Cutover-Phase: %s\"", e.Marker.Commit, at, at.Phase)
+	case at.Phase < before.Phase:
+		return because(MarkerBack, "marker %s goes back from %s: this version of cutover cannot undo a phase; nothing is changed", at, before)
 	case at.Phase > before.Phase+1:
 		return because(MarkerSkips, "marker %s skips a phase: the one before was %s", at, orNone(before))
 	}

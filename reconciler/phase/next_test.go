@@ -92,8 +92,13 @@ func TestNext(t *testing.T) {
 		{"marker without trailer", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Trailer = "" }, "refuse step 0: marker-trailer"},
 		{"trailer of another phase", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Trailer = "deploy" }, "refuse step 0: marker-trailer"},
 		{"marker skips prepare", estate.Deploy, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Before = estate.Marker{} }, "refuse step 0: marker-skips"},
+		{"marker goes back", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Before = estate.Marker{Phase: estate.Deploy} }, "refuse step 0: marker-back"},
+		{"pipelines go before the file that names them", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
+			e.Files = []phase.FileEvidence{{Path: "stacks.yaml", State: phase.FileDiffers}}
+			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "new", Name: "deploy-prod2", State: phase.PipelineMissing}, {ID: "2", Application: "old", Name: "deploy-prod2", State: phase.PipelineObsolete}}
+		}, "do step 3: pipelines-pending\n  delete-pipeline old/deploy-prod2 [2]"},
 		{"files first", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Files = []phase.FileEvidence{{Path: "a", Want: phase.FileMissing}}
+			e.Files = []phase.FileEvidence{{Path: "a", State: phase.FileMissing}}
 			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineMissing}}
 		}, "do step 3: files-pending\n  commit-files migration/eks"},
 		{"then pipelines", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
@@ -124,12 +129,12 @@ func TestNext(t *testing.T) {
 		{"the singleton waits for stateless ones", estate.Deploy, services(service("match", estate.Singleton), service("web", estate.Stateless, deployed(pipeline.Running, "d1", 1, 0))), "hold step 6: deploying"},
 		{"succeeded is not yet ready", estate.Deploy, services(service("web", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0)), service("match", estate.Singleton)), "hold step 6: deploying"},
 		{"then the singleton, before its client", estate.Deploy, services(service("api", estate.StatefulClient), service("match", estate.Singleton), service("web", estate.Stateless, isReady)),
-			"do step 6: \n  deploy orbit/core/match [cutover.match.d1.1]"},
+			"do step 6: deploying\n  deploy orbit/core/match [cutover.match.d1.1]"},
 		{"then the client", estate.Deploy, services(service("api", estate.StatefulClient), service("match", estate.Singleton, isReady), service("web", estate.Stateless, isReady)),
-			"do step 6: \n  deploy orbit/core/api [cutover.api.d1.1]"},
+			"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
 		{"never an exclusive one", estate.Deploy, services(service("push", estate.Exclusive), service("api", estate.StatefulClient, isReady)), "advance step 0: complete"},
 		{"a commit deploys what it changes", estate.Deploy, services(service("a", estate.Stateless, isReady, func(s *phase.ServiceEvidence) { s.Wanted = "d2" }), service("b", estate.Stateless, isReady)),
-			"do step 6: \n  deploy orbit/core/a [cutover.a.d2.2]"},
+			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d2.2]"},
 		{"a failure holds the wave and is tried again", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 20*time.Second)), service("b", estate.Stateless, isReady), service("match", estate.Singleton)),
 			"hold step 6: deploy-failed until +40s"},
 		{"a failure does not stop the others of its wave", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 0)), service("b", estate.Stateless)),
@@ -137,12 +142,20 @@ func TestNext(t *testing.T) {
 		{"later again after each failure", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, time.Hour), deployed(pipeline.Terminal, "d1", 2, time.Minute))),
 			"hold step 6: deploy-failed until +1m0s"},
 		{"again when it is time", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, time.Minute))),
-			"do step 6: \n  deploy orbit/core/a [cutover.a.d1.2]"},
-		{"after five failures a person looks", estate.Deploy, services(service("a", estate.Stateless,
-			deployed(pipeline.Terminal, "d1", 1, time.Hour), deployed(pipeline.Terminal, "d1", 2, time.Hour), deployed(pipeline.Canceled, "d1", 3, time.Hour),
-			deployed(pipeline.Terminal, "d1", 4, time.Hour), deployed(pipeline.Terminal, "d1", 5, time.Hour))), "hold step 6: deploy-failed"},
+			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.2]"},
+		{"never longer apart than a quarter of an hour", estate.Deploy, services(service("a", estate.Stateless,
+			deployed(pipeline.Terminal, "d1", 1, time.Hour), deployed(pipeline.Terminal, "d1", 2, time.Hour), deployed(pipeline.Terminal, "d1", 3, time.Hour),
+			deployed(pipeline.Terminal, "d1", 4, time.Hour), deployed(pipeline.Terminal, "d1", 5, time.Hour), deployed(pipeline.Terminal, "d1", 6, 0))), "hold step 6: deploy-failed until +15m0s"},
+		{"a person's cancel stands", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Canceled, "d1", 1, time.Hour))), "hold step 6: deploy-failed"},
+		{"until git names something else", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Canceled, "d0", 1, time.Hour))),
+			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.2]"},
+		{"somebody else's execution is waited for", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Occupied = "X1" })), "hold step 6: deploying"},
+		{"an unhealthy service takes no place", estate.Deploy, services(
+			service("a", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0)), service("b", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0)), service("c", estate.Stateless)),
+			"do step 6: deploying\n  deploy orbit/core/c [cutover.c.d1.1]"},
+		{"an exclusive service in both clusters stops all", estate.Deploy, services(service("a", estate.Stateless), service("push", estate.Exclusive, func(s *phase.ServiceEvidence) { s.Present = "Deployment/push" })), "hold step 6: exclusive-present"},
 		{"a fix is deployed at once", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d0", 1, 0))),
-			"do step 6: \n  deploy orbit/core/a [cutover.a.d1.2]"},
+			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.2]"},
 		{"what cannot be rendered holds", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
 			"hold step 6: service-blocked"},
 		{"an unknown status is never an end", estate.Deploy, services(service("a", estate.Stateless, deployed("NEW_WORD", "d1", 1, 0))), "hold step 6: deploying"},

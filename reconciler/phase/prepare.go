@@ -1,19 +1,26 @@
 package phase
 
 import (
+	"slices"
 	"time"
 
 	"cutover/gitops/estate"
 )
 
-// writeValues is step 3: the files that the generator gives stand on the branch.
-func writeValues(m *estate.Migration, e *Evidence, _ time.Time) Progress {
+// writeValues is step 3: the files that the generator gives stand on the branch. Pipelines that they will no longer name
+// are deleted first: afterwards nothing would tell that they were ours to delete.
+func writeValues(m *estate.Migration, e *Evidence, now time.Time) Progress {
 	if len(e.Files) == 0 {
 		return Progress{}
 	}
+	pipelines := addPipelines(m, e, now)
+	pipelines.Actions = slices.DeleteFunc(pipelines.Actions, func(a Action) bool { return a.Verb != DeletePipeline })
+	if len(pipelines.Actions) > 0 {
+		return pipelines
+	}
 	counts := map[FileState]int{}
 	for _, f := range e.Files {
-		counts[f.Want]++
+		counts[f.State]++
 	}
 	why := because(FilesPending, "%d generated files are missing, %d differ, %d are obsolete",
 		counts[FileMissing], counts[FileDiffers], counts[FileObsolete])

@@ -1,0 +1,91 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"cutover/generator"
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/phase"
+)
+
+// observePipelines compares the new stack's pipelines with what Gate has.
+func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowledge) ([]phase.PipelineEvidence, error) {
+	if err := r.listPipelines(ctx, d, k); err != nil {
+		return nil, err
+	}
+	var have []pipeline.Document
+	for _, docs := range k.have {
+		have = append(have, docs...)
+	}
+	if len(d.pipelines) == 0 && !slices.ContainsFunc(have, isOurs) {
+		return nil, nil // a stack that is deployed directly needs none
+	}
+	changes, err := generator.Plan(d.pipelines, have, r.Generator)
+	if err != nil {
+		return nil, fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
+	}
+	out := make([]phase.PipelineEvidence, 0, len(changes))
+	for _, c := range changes {
+		out = append(out, phase.PipelineEvidence{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason})
+	}
+	return out, nil
+}
+
+func isOurs(doc pipeline.Document) bool {
+	_, ok := pipeline.OwnedBy(doc)
+	return ok
+}
+
+var pipelineStates = map[generator.Verb]phase.PipelineState{
+	generator.Keep:   phase.PipelineSame,
+	generator.Create: phase.PipelineMissing,
+	generator.Update: phase.PipelineDiffers,
+	generator.Delete: phase.PipelineObsolete,
+	generator.Refuse: phase.PipelineIsForeign,
+}
+
+// listPipelines asks Gate for the pipelines of every application that the new stack has, or had.
+func (r *Reconciler) listPipelines(ctx context.Context, d *desired, k *knowledge) error {
+	applications := map[string]bool{}
+	for _, p := range d.pipelines {
+		applications[p.Document.Application()] = true
+	}
+	for _, id := range d.migration.Listed {
+		applications[id.Name.String()] = true
+	}
+	var ask []string
+	for name := range applications {
+		if _, known := k.have[name]; !known {
+			ask = append(ask, name)
+		}
+	}
+	slices.Sort(ask)
+	lists, err := gather(ctx, ask, func(ctx context.Context, name string) ([]pipeline.Document, error) {
+		return r.Pipelines.Pipelines(ctx, name)
+	})
+	if err != nil {
+		return fmt.Errorf("list pipelines: %w", err)
+	}
+	for i, name := range ask {
+		k.have[name] = lists[i]
+	}
+	return nil
+}
+
+// deployPipelines are the pipelines that deploy: the first one of each service's list.
+func deployPipelines(d *desired) map[estate.ServiceID]generator.Pipeline {
+	out := map[estate.ServiceID]generator.Pipeline{}
+	for _, p := range d.pipelines {
+		s, ok := d.estate.Service(p.Service.Product, p.Service.Name)
+		if !ok {
+			continue
+		}
+		if st, ok := s.Stack(p.Stack); ok && len(st.Pipelines) > 0 && st.Pipelines[0] == p.Template {
+			out[p.Service] = p
+		}
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"cutover/generator"
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/failure"
+	"cutover/reconciler/manifest"
+	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+)
+
+// observeServices looks at every service of the new stack.
+func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge) ([]phase.ServiceEvidence, error) {
+	deploys := deployPipelines(d)
+	seen, err := gather(ctx, d.units, func(ctx context.Context, u *unit) (seen, error) {
+		return r.observeUnit(ctx, d, u, deploys, k)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]phase.ServiceEvidence, len(d.units))
+	for i, u := range d.units {
+		s := seen[i]
+		id := u.service.ServiceID
+		k.units[id], k.deployments[id] = s.standing, s.history
+		if s.history.listed {
+			delete(k.started, id)
+		}
+		out[i] = phase.ServiceEvidence{
+			ID: id, Class: u.service.Class,
+			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
+			Wanted: u.digest, Deployments: s.history.ours, Occupied: s.history.occupied,
+			Ready: s.standing.ready, Status: s.standing.status, Present: s.present,
+			Blocked: blocked(u, s.standing.drift, k),
+		}
+	}
+	return out, nil
+}
+
+// blocked says why a unit must not be deployed as git names it. A refused object blocks it too: Spinnaker would
+// overwrite what is not ours.
+func blocked(u *unit, found drift.Entry, k *knowledge) string {
+	switch {
+	case u.err != nil:
+		return u.err.Error()
+	case found.Error != "":
+		return found.Error
+	case len(found.Plan.Refused) > 0:
+		first := found.Plan.Refused[0]
+		return fmt.Sprintf("%s: %s: %s", u.service.ServiceID, first.Ref, first.Reason)
+	}
+	return k.refused[refusal(u)]
+}
+
+// refusal is the key of a deployment that Spinnaker would not start.
+func refusal(u *unit) string { return u.service.ServiceID.String() + "@" + u.digest }
+
+// seen is what was observed of one unit.
+type seen struct {
+	running  estate.Version
+	unknown  string
+	standing standing
+	history  history
+	present  string
+}
+
+// observeUnit reads k, which nobody writes meanwhile.
+func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deploys map[estate.ServiceID]generator.Pipeline, k *knowledge) (seen, error) {
+	var s seen
+	var err error
+	if u.service.Class == estate.Exclusive {
+		if s.present, err = r.presence(ctx, d, u); err != nil {
+			return s, err
+		}
+	}
+	if u.stack.Version.IsZero() {
+		s.running, s.unknown, err = r.runningVersion(ctx, d, u)
+		return s, err
+	}
+	if u.service.Class == estate.Exclusive || u.objects == nil {
+		return s, nil
+	}
+	if s.standing, err = r.observeStanding(ctx, d, u, k); err != nil || s.standing.drift.Error != "" {
+		return s, err
+	}
+	if p, ok := deploys[u.service.ServiceID]; ok && u.mode == estate.ByPipeline {
+		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
+	}
+	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
+		s.history.ours = []phase.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
+	}
+	return s, err
+}
+
+// asDeployed tells whether the new cluster has exactly what git names, all of it members of our set. Then the unit was
+// deployed, also if Spinnaker has forgotten the execution, or if there never is one because the stack is deployed
+// directly.
+func (u *unit) asDeployed(s standing) bool {
+	plan := s.drift.Plan
+	return s.digest == u.digest && plan.Same > 0 && len(plan.Apply)+len(plan.Refused) == 0
+}
+
+// presence says which workload of an exclusive service the new cluster has, or "" if it has none.
+func (r *Reconciler) presence(ctx context.Context, d *desired, u *unit) (string, error) {
+	if u.workload == (object.Ref{}) {
+		return "", nil
+	}
+	cluster, err := r.cluster(d.migration.To.Cluster)
+	if err != nil {
+		return "", err
+	}
+	live, err := cluster.Live(ctx, u.set, []object.Ref{u.workload})
+	if err != nil {
+		return "", fmt.Errorf("%s in %s: %w", u.workload, d.migration.To.Cluster, err)
+	}
+	for _, o := range live.Objects {
+		if object.RefOf(o).Key() == u.workload.Key() {
+			return u.workload.String(), nil
+		}
+	}
+	return "", nil
+}
+
+// runningVersion reads which version the old cluster runs from the workload's image.
+func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (estate.Version, string, error) {
+	if u.err != nil {
+		return estate.Version{}, u.err.Error(), nil
+	}
+	if u.image == "" {
+		return estate.Version{}, "no object that git names runs an image of the service's version", nil
+	}
+	from := d.migration.From
+	cluster, err := r.cluster(from.Cluster)
+	if err != nil {
+		return estate.Version{}, "", err
+	}
+	live, err := cluster.Live(ctx, u.set, []object.Ref{u.workload})
+	if err != nil {
+		return estate.Version{}, "", fmt.Errorf("%s in %s: %w", u.workload, from.Cluster, err)
+	}
+	for _, o := range live.Objects {
+		if object.RefOf(o).Key() != u.workload.Key() {
+			continue
+		}
+		if v, ok := manifest.WorkloadVersion(o, u.image); ok {
+			return v, "", nil
+		}
+		return estate.Version{}, fmt.Sprintf("%s does not run image %s", u.workload, u.image), nil
+	}
+	return estate.Version{}, fmt.Sprintf("%s does not exist", u.workload), nil
+}
+
+// observeStanding compares a unit's objects with what the new cluster holds.
+func (r *Reconciler) observeStanding(ctx context.Context, d *desired, u *unit, k *knowledge) (standing, error) {
+	if s, ok := k.units[u.service.ServiceID]; ok && s.digest == u.digest {
+		return s, nil
+	}
+	cluster, err := r.cluster(d.migration.To.Cluster)
+	if err != nil {
+		return standing{}, err
+	}
+	live, err := cluster.Live(ctx, u.set, u.refs())
+	if err != nil {
+		return standing{}, fmt.Errorf("%s in %s: %w", u.set, d.migration.To.Cluster, err)
+	}
+	s := standing{digest: u.digest, drift: drift.Entry{Set: u.set, Unlisted: live.Missing}}
+	if s.drift.Plan, err = drift.Decide(u.set, u.objects, live, r.Drift); err != nil {
+		s.drift.Error = err.Error() // this concerns one service, and must not stop the others
+		return s, nil
+	}
+	if u.mode == estate.ByPipeline {
+		// A Job that is gone has run: with its time to live it goes by itself, and must not run again.
+		s.drift.Plan.Apply = slices.DeleteFunc(s.drift.Plan.Apply, func(diff drift.Difference) bool {
+			return diff.Kind == drift.Missing && diff.Ref.Group == "batch" && diff.Ref.Kind == "Job"
+		})
+	}
+	s.drift.Health, s.drift.Reason = drift.Health(liveOf(u, live))
+	s.ready, s.status = s.drift.Health == drift.Current, s.drift.Reason
+	for _, diff := range s.drift.Plan.Apply {
+		if diff.Kind != drift.Unmarked {
+			s.ready, s.status = false, fmt.Sprintf("%s: %s", diff.Ref, diff.Reason)
+			break
+		}
+	}
+	return s, nil
+}
+
+// liveOf are the live objects that git names.
+func liveOf(u *unit, live object.Live) []object.Object {
+	named := map[object.Ref]bool{}
+	for _, ref := range u.refs() {
+		named[ref.Key()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(live.Objects), func(o object.Object) bool { return !named[object.RefOf(o).Key()] })
+}
+
+// recent is how many executions of a pipeline are looked at.
+const recent = 20
+
+// observeDeployments lists the executions of a unit's pipeline.
+func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeline.Document, k *knowledge) (history, error) {
+	id := u.service.ServiceID
+	if known, ok := k.deployments[id]; ok && known.ended() {
+		return known, nil
+	}
+	executions, err := r.Executions.Recent(ctx, doc.Application(), doc.ID(), recent)
+	if err != nil {
+		return history{}, fmt.Errorf("executions of %s: %w", id, err)
+	}
+	var h history
+	for _, x := range executions {
+		c, ok := phase.ParseCorrelation(x.CorrelationID)
+		switch {
+		case ok && c.Service == id.Name:
+			h.ours = append(h.ours, asDeployment(c, x))
+		case !x.Status.Complete():
+			h.occupied = x.ID
+		}
+	}
+	slices.SortStableFunc(h.ours, func(a, b phase.Deployment) int { return b.Number - a.Number })
+	return r.withStarted(ctx, h, k.started[id])
+}
+
+func asDeployment(c phase.Correlation, x pipeline.Execution) phase.Deployment {
+	return phase.Deployment{Digest: c.Digest, Number: c.Number, ID: x.ID, Status: x.Status, Reason: x.Reason, Ended: x.Ended}
+}
+
+// unseen is how long an execution that Spinnaker does not know is taken for one that it does not know yet.
+const unseen = 10 * time.Minute
+
+// withStarted adds the deployment that we started and that no list shows: Spinnaker may list an execution a while after
+// it has answered the trigger, and others may push it out of the list.
+func (r *Reconciler) withStarted(ctx context.Context, h history, s start) (history, error) {
+	if h.listed = s.ID == "" || len(h.ours) > 0 && h.ours[0].Number >= s.Number; h.listed {
+		return h, nil
+	}
+	x, err := r.Executions.Execution(ctx, s.ID)
+	switch {
+	case errors.Is(err, failure.ErrNotFound) && r.Now().Sub(s.at) > unseen:
+		h.listed = true // it is gone: the list is all there is
+		return h, nil
+	case errors.Is(err, failure.ErrNotFound):
+	case err != nil:
+		return history{}, fmt.Errorf("execution %s: %w", s.ID, err)
+	default:
+		s.Status, s.Reason, s.Ended = x.Status, x.Reason, x.Ended
+	}
+	h.ours = slices.Insert(h.ours, 0, s.Deployment)
+	return h, nil
+}
