@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 
@@ -31,11 +30,7 @@ func TestBadInput(t *testing.T) {
 		if !strings.Contains(r.Error, tt.path+tt.line) {
 			t.Errorf("the report says %q, want %s%s", r.Error, tt.path, tt.line)
 		}
-		for _, path := range []string{"/healthz", "/readyz"} {
-			if got := status(t, d, http.MethodGet, path); got != http.StatusOK {
-				t.Errorf("GET %s: %d: the daemon must go on", path, got)
-			}
-		}
+		checkAlive(t, d)
 		checkUntouched(t, before, p.look(t), commit)
 		fix := p.edit(t, tt.path, tt.typo, tt.text)
 		p.await(t, d, "the repaired commit is taken up", func(r scenario.Report) bool {
@@ -52,19 +47,4 @@ func checkUntouched(t *testing.T, before, now world, head string) {
 	if diff := cmp.Diff(before, now); diff != "" {
 		t.Errorf("the daemon wrote something (-before +now):\n%s", diff)
 	}
-}
-
-// status is the status code of an answer of the daemon.
-func status(t *testing.T, d *scenario.Daemon, method, path string) int {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, d.URL+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	return answer.StatusCode
 }

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"io"
-	"net/http"
 	"regexp"
 	"strconv"
 	"testing"
@@ -29,7 +27,7 @@ func TestStop(t *testing.T) {
 		}
 		return false
 	})
-	text := metrics(t, d)
+	_, text := get(t, d, "/metrics")
 	for name, least := range map[string]float64{
 		"cutover_renders_total": 4, "cutover_pipelines_saved_total": 6, "cutover_deployments_total": 1,
 		"cutover_pipelines_deleted_total": 0, "cutover_objects_written_total": 0, "cutover_objects_pruned_total": 0,
@@ -50,11 +48,7 @@ func TestStop(t *testing.T) {
 	}
 
 	d = p.start(t)
-	for _, path := range []string{"/healthz", "/readyz"} {
-		if got := status(t, d, http.MethodGet, path); got != http.StatusOK {
-			t.Errorf("GET %s: %d", path, got)
-		}
-	}
+	checkAlive(t, d)
 	p.await(t, d, "phase deploy is complete", complete(estate.Deploy))
 	p.checkPipelines(t)
 	if diff := cmp.Diff(p.once(), p.executions(t)); diff != "" {
@@ -62,24 +56,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-func metrics(t *testing.T, d *scenario.Daemon) string {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.URL+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
+// metric reads a metric without labels.
 func metric(text, name string) (float64, bool) {
 	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(text)
 	if found == nil {
