@@ -9,14 +9,21 @@ import (
 	"cutover/reconciler/object"
 )
 
+const (
+	// credentialWords are in the names that people give to credentials.
+	credentialWords = `passw|passphrase|pwd|secret|token|credential|authorization|(?:private|api|access|account|client|signing|encryption|master|shared)[._-]?key`
+	// credentialNames are the words, and short ones that have to stand alone.
+	credentialNames = credentialWords + `|pass(?:\b|_)|(?:\b|_)pw(?:\b|_)`
+)
+
 var (
-	// credentialName matches what people call a variable or a key that holds a credential.
-	credentialName = regexp.MustCompile(`(?i)passw|passphrase|secret|token|credential|private[._-]?key|api[._-]?key|access[._-]?key|(^|[._-])(pass|pwd)($|[._-])`)
+	// credentialName matches the name of a variable, a key or a flag that holds a credential.
+	credentialName = regexp.MustCompile(`(?i)` + credentialNames)
 	// credentialField matches a field of any object that holds a credential; secretName or secretKeyRef only
 	// point at one.
-	credentialField = regexp.MustCompile(`(?i)(password|passwd|passphrase|secret|token|private[._-]?key|api[._-]?key|access[._-]?key)$`)
-	// credentialText matches a credential inside a longer text: a URL with a password, a command's flag, a key.
-	credentialText = regexp.MustCompile(`(?i)://[^/\s:@]*:[^/\s@]+@|-[a-z0-9-]*(passw|secret|token|api-?key)[a-z0-9-]*[= ]\S|-----BEGIN [A-Z ]*PRIVATE KEY`)
+	credentialField = regexp.MustCompile(`(?i)(password|passwd|pwd|passphrase|secret|token|authorization|(private|api|access)[._-]?key)$`)
+	// soloFlag matches a flag whose value is the argument after it.
+	soloFlag = regexp.MustCompile(`^-[\w.-]+$`)
 )
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
@@ -30,64 +37,92 @@ type masker struct {
 
 func newMasker() *masker { return &masker{map[string]int{}, map[string]bool{}} }
 
-func (m *masker) mask(v any) any {
-	text := fmt.Sprint(v)
-	if text == "" || m.masked[text] {
-		return v
+// mask returns the mask of a credential. There is nothing to hide in an empty one.
+func (m *masker) mask(credential string) string {
+	if credential == "" || m.masked[credential] {
+		return credential
 	}
-	n, ok := m.numbers[text]
+	n, ok := m.numbers[credential]
 	if !ok {
 		n = len(m.numbers) + 1
-		m.numbers[text] = n
+		m.numbers[credential] = n
 	}
-	text = fmt.Sprintf("*** (%d)", n)
-	m.masked[text] = true
-	return text
+	mask := fmt.Sprintf("*** (%d)", n)
+	m.masked[mask] = true
+	return mask
 }
 
 // object returns a copy of an object's fields that shows no credential.
 func (m *masker) object(o map[string]any) map[string]any {
 	out := runtime.DeepCopyJSON(o)
-	gvk := object.RefOf(asObject(out)).GroupVersionKind()
-	data := func(hide func(key string) bool) {
-		for _, field := range []string{"data", "stringData", "binaryData"} {
-			values, _ := out[field].(map[string]any)
-			for _, k := range sortedKeys(values) {
-				if hide(k) {
-					values[k] = m.mask(values[k])
-				}
-			}
-		}
-	}
-	switch gvk.GroupKind() {
+	switch object.RefOf(asObject(out)).GroupVersionKind().GroupKind() {
 	case secretKind:
-		data(func(string) bool { return true })
+		m.values(out, "data", anyKey)
+		m.values(out, "stringData", anyKey)
 	case configMapKind:
-		data(credentialName.MatchString)
+		m.values(out, "data", credentialName.MatchString)
+		m.values(out, "binaryData", anyKey) // nothing in it can be told from a credential
 	}
-	m.walk(out)
+	m.fields(out)
 	return out
 }
 
-// walk masks in place whatever looks like a credential, whatever the kind.
-func (m *masker) walk(v any) {
-	switch v := v.(type) {
-	case []any:
-		for i, item := range v {
-			if s, ok := item.(string); ok && credentialText.MatchString(s) {
-				v[i] = m.mask(s)
-			}
-			m.walk(item)
-		}
-	case map[string]any:
-		if name, ok := v["name"].(string); ok && credentialName.MatchString(name) && v["value"] != nil {
-			v["value"] = m.mask(v["value"])
-		}
-		for _, k := range sortedKeys(v) {
-			if s, ok := v[k].(string); ok && (k == lastApplied || credentialField.MatchString(k) || credentialText.MatchString(s)) {
-				v[k] = m.mask(s)
-			}
-			m.walk(v[k])
+func anyKey(string) bool { return true }
+
+// values masks the values of a map of strings whose keys are to be hidden.
+func (m *masker) values(o map[string]any, field string, hidden func(key string) bool) {
+	values, _ := o[field].(map[string]any)
+	for _, k := range sortedKeys(values) {
+		if hidden(k) {
+			values[k] = m.whole(values[k])
 		}
 	}
+}
+
+// fields masks whatever looks like a credential in the fields of a map, whatever they belong to.
+func (m *masker) fields(o map[string]any) {
+	if name, ok := o["name"].(string); ok && credentialName.MatchString(name) && o["value"] != nil {
+		o["value"] = m.whole(o["value"])
+	}
+	for _, k := range sortedKeys(o) {
+		switch {
+		case k == lastApplied, credentialField.MatchString(k):
+			o[k] = m.whole(o[k])
+		case k == "image":
+			// It holds no credential, but may well be called token-service:1.2.
+			continue
+		}
+		o[k] = m.any(o[k])
+	}
+}
+
+// whole masks a value that is a credential. A map or a list under a credential's name only has some inside.
+func (m *masker) whole(v any) any {
+	switch v := v.(type) {
+	case nil, map[string]any, []any:
+		return v
+	default:
+		return m.mask(fmt.Sprint(v))
+	}
+}
+
+// any masks whatever looks like a credential in a value, and returns it.
+func (m *masker) any(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		m.fields(v)
+	case []any:
+		after := "" // the argument before
+		for i, item := range v {
+			if soloFlag.MatchString(after) && credentialName.MatchString(after) {
+				v[i] = m.whole(item)
+			} else {
+				v[i] = m.any(item)
+			}
+			after, _ = item.(string)
+		}
+	case string:
+		return m.text(v)
+	}
+	return v
 }
