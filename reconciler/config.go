@@ -3,6 +3,7 @@ package reconciler
 import (
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +79,7 @@ type Reconciler struct {
 	done     effectsDone
 	known    map[string]*knowledge // by branch
 	reports  reports
+	looked   atomic.Bool // a pass has ended without an error
 }
 
 // New returns a Reconciler, or an error that names what c lacks.
@@ -95,5 +97,6 @@ func New(c Config) (*Reconciler, error) {
 		known:    map[string]*knowledge{},
 	}
 	r.done.register(c.Metrics)
+	c.Metrics.MustRegister(state{r.Reports})
 	return r, nil
 }

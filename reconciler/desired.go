@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"cutover/generator"
 	"cutover/gitops/estate"
+	"cutover/reconciler/failure"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
@@ -53,8 +55,14 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
 	}
 	base, problems := r.reader.Read(tree)
-	if err := problems.Err(); err != nil {
+	switch err := problems.Err(); {
+	case errors.Is(err, failure.ErrTransient):
+		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
+	case err != nil:
 		return nil, &BadInput{branch, head, err}
+	}
+	if base, err = r.withCharts(ctx, branch, head, base); err != nil {
+		return nil, err
 	}
 	m, ok := migrationOf(base, branch)
 	if !ok {

@@ -32,6 +32,45 @@ func (n *effectsDone) register(to prometheus.Registerer) {
 	}
 }
 
+// state exposes the newest reports as gauges, so that somebody can be called when a migration stands still.
+type state struct{ reports func() []Report }
+
+var (
+	passDesc     = prometheus.NewDesc("cutover_last_pass_timestamp_seconds", "When the last pass over a migration began.", []string{"branch"}, nil)
+	errorDesc    = prometheus.NewDesc("cutover_last_pass_failed", "Whether the last pass over a migration ended with an error, 0 or 1.", []string{"branch"}, nil)
+	decisionDesc = prometheus.NewDesc("cutover_decision", "The last decision about a migration, and the code of its reason; always 1.", []string{"branch", "kind", "code"}, nil)
+	servicesDesc = prometheus.NewDesc("cutover_services", "Services of the new stack.", []string{"branch", "ready"}, nil)
+	driftDesc    = prometheus.NewDesc("cutover_drifted_objects", "Objects of the new cluster that are not as git has them.", []string{"branch"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s state) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, to) }
+
+// Collect implements prometheus.Collector.
+func (s state) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	for _, r := range s.reports() {
+		ready, failed := 0, 0.0
+		for _, svc := range r.Services {
+			if svc.Ready {
+				ready++
+			}
+		}
+		if r.Error != "" {
+			failed = 1
+		}
+		n := r.Drift.Counts()
+		gauge(passDesc, float64(r.Pass.Started.Unix()), r.Branch)
+		gauge(errorDesc, failed, r.Branch)
+		gauge(decisionDesc, 1, r.Branch, string(r.Decision.Kind), string(r.Decision.Reason.Code))
+		gauge(servicesDesc, float64(ready), r.Branch, "true")
+		gauge(servicesDesc, float64(len(r.Services)-ready), r.Branch, "false")
+		gauge(driftDesc, float64(n.Missing+n.Changed+n.Extra+n.Refused), r.Branch)
+	}
+}
+
 // Pass is one pass over a migration, and what it did.
 type Pass struct {
 	Number  int64     `json:"number"` // from 1 at every start of the daemon

@@ -107,6 +107,9 @@ func (r *Reconciler) publish(report Report) {
 	r.reports.list[at] = report
 }
 
+// Looked tells whether a pass over everything has ended well since the start.
+func (r *Reconciler) Looked() bool { return r.looked.Load() }
+
 // retire drops the reports of branches that are gone.
 func (r *Reconciler) retire(heads estate.Heads) {
 	r.reports.mu.Lock()

@@ -55,6 +55,7 @@ func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 			scope = Changed // what a full pass could not ask for is still unknown, and asked for next
 		}
 		alarm.set(again)
+		r.looked.Store(r.looked.Load() || err == nil)
 		if err == nil {
 			retry.Reset()
 			continue

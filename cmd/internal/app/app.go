@@ -103,7 +103,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, state string) (_ 
 		Executions:   spinnaker,
 		Clusters:     clusters,
 		Charts:       charts,
-		Generator:    generator.Options{Estate: c.Repository.URL, Repository: c.Repository.URL, Base: c.Repository.Base},
+		Generator:    generator.Options{Estate: repo.Name(c.Repository.URL), Repository: c.Repository.URL, Base: c.Repository.Base},
 		Email:        c.Spinnaker.Email,
 		Pushed:       c.Markers.AllowPush,
 		Repair:       c.Drift.Repair,
@@ -203,6 +203,9 @@ func (a *App) handler(webhook http.Handler) http.Handler {
 		Ready: func() error {
 			if err := a.unreachable.Load(); err != nil {
 				return *err
+			}
+			if !a.reconciler.Looked() {
+				return errors.New("no pass has ended without an error yet")
 			}
 			return nil
 		},

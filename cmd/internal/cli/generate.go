@@ -12,6 +12,7 @@ import (
 	"cutover/generator"
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/gitops/repo"
 )
 
 func generateCommand() *cobra.Command {
@@ -49,7 +50,7 @@ begin with an empty directory to see what the daemon would delete.`,
 			}
 			migrations = []estate.Migration{m}
 		}
-		g, err := generateAll(e, migrations, generator.Options{Estate: *repository, Repository: *repository, Base: *base})
+		g, err := generateAll(e, migrations, generator.Options{Estate: repo.Name(*repository), Repository: *repository, Base: *base})
 		if err != nil {
 			return badInput(err)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"cutover/generator"
 	"cutover/gitops/estate"
+	"cutover/gitops/repo"
 	"cutover/reconciler/remote/gate"
 )
 
@@ -15,7 +16,7 @@ func (p *place) wanted(t *testing.T) []generator.Pipeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := generator.Pipelines(expanded, p.migration.Product, p.migration.To.Stack, generator.Options{Estate: p.URL, Repository: p.URL, Base: "main"})
+	out, err := generator.Pipelines(expanded, p.migration.Product, p.migration.To.Stack, generator.Options{Estate: repo.Name(p.URL), Repository: p.URL, Base: "main"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"cutover/generator"
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/gitops/repo"
 	"cutover/reconciler/remote/gate"
 )
 
@@ -19,7 +20,7 @@ func (s *Scenario) SavePipelines(ctx context.Context, e *estate.Estate, product 
 	if err != nil {
 		return 0, err
 	}
-	pipelines, err := generator.Pipelines(e, product, stack, generator.Options{Estate: s.URL, Repository: s.URL, Base: base})
+	pipelines, err := generator.Pipelines(e, product, stack, generator.Options{Estate: repo.Name(s.URL), Repository: s.URL, Base: base})
 	if err != nil {
 		return 0, err
 	}
