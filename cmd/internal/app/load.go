@@ -90,8 +90,8 @@ func mistakesOf(err error) mistakes {
 var (
 	lineOf     = regexp.MustCompile(`(?s)^(?:yaml: )?line (\d+): (.*)$`)
 	unknownKey = regexp.MustCompile(`^field (\S+) not found in type \S+$`)
-	noMapping  = regexp.MustCompile("(?s)^cannot unmarshal .* into (map|app)\\S+$")
-	wrongType  = regexp.MustCompile("(?s)^cannot unmarshal .* into (\\S+)$")
+	noMapping  = regexp.MustCompile(`(?s)^cannot unmarshal .* into (map|app)\S+$`)
+	wrongType  = regexp.MustCompile(`(?s)^cannot unmarshal .* into (\S+)$`)
 )
 
 // lineOfKey is where the key stands in the file, as a path of keys joined by dots; where a key is missing, the line of

@@ -51,7 +51,7 @@ func badInput(err error) error {
 // Run performs one command and returns the process's exit code: 0 success, 1 an error, 2 bad input, 3 differences
 // found.
 func Run(ctx context.Context, args []string, s Streams, version string) int {
-	root := rootCommand(version)
+	root := rootCommand(version) //nolint:contextcheck // the commands get it from ExecuteContext
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)

@@ -3,15 +3,13 @@
 package gitea_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jenkins-x/go-scm/scm"
+	"github.com/jenkins-x/go-scm/scm/driver/gitea"
 
 	"cutover/gitops/githost"
 	"cutover/reconciler/contract/labtest"
@@ -30,13 +28,18 @@ func TestGiteaDelivers(t *testing.T) {
 	server := httptest.NewServer(receiver.Handler(func(e githost.Event) { events <- e }))
 	t.Cleanup(server.Close)
 
-	call(t, lab.Git, "/repos/"+path+"/hooks", map[string]any{
-		"type": "gitea", "active": true, "events": []string{"push"},
-		"config": map[string]string{"url": server.URL, "content_type": "json", "secret": secret},
-	})
-	call(t, lab.Git, "/repos/"+path+"/contents/a", map[string]any{
-		"content": base64.StdEncoding.EncodeToString([]byte("1")), "message": "first", "branch": "main",
-	})
+	client, err := gitea.NewWithToken(lab.Git.URL, lab.Git.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook := &scm.HookInput{Target: server.URL, Secret: secret, Events: scm.HookEvents{Push: true}}
+	if _, _, err := client.Repositories.CreateHook(t.Context(), path, hook); err != nil {
+		t.Fatal(err)
+	}
+	file := &scm.ContentParams{Branch: "main", Message: "first", Data: []byte("1")}
+	if _, err := client.Contents.Create(t.Context(), path, "a", file); err != nil {
+		t.Fatal(err)
+	}
 	select {
 	case e := <-events:
 		if e.Kind != githost.Push || e.Repository != path || e.Branch != "main" || len(e.After) != 40 || e.Delivery == "" {
@@ -44,27 +47,5 @@ func TestGiteaDelivers(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("no webhook was delivered")
-	}
-}
-
-func call(t *testing.T, git labtest.Git, path string, body any) {
-	t.Helper()
-	data, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, git.URL+"/api/v1"+path, bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "token "+git.Token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if said, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
-		t.Fatalf("POST %s: %s: %s", path, res.Status, said)
 	}
 }

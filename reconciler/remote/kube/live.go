@@ -102,7 +102,7 @@ func (k *Cluster) open(ctx context.Context, c *catalog, kinds map[schema.GroupKi
 		case served && !r.watchable:
 			fail(gk, errors.New("cannot be listed and watched"))
 		case served:
-			opened[gk] = k.watch(r.GroupVersionResource)
+			opened[gk] = k.watch(r.GroupVersionResource) //nolint:contextcheck // it goes on when this call is over
 		}
 	}
 	var waiting sync.WaitGroup

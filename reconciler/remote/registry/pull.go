@@ -59,7 +59,7 @@ func (r *Registry) resolve(ctx context.Context, ref registry.Reference) (digest.
 	if err != nil {
 		return "", err
 	}
-	manifest, err := client.Resolve(ref.String()) //nolint:contextcheck // the client was made for this context
+	manifest, err := client.Resolve(ref.String())
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +91,7 @@ func (r *Registry) pull(ctx context.Context, ref registry.Reference) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	pulled, err := client.Pull(ref.String()) //nolint:contextcheck // the client was made for this context
+	pulled, err := client.Pull(ref.String())
 	if err != nil {
 		return nil, err
 	}
