@@ -3,10 +3,7 @@ package drift
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-
-	"helm.sh/helm/v3/pkg/releaseutil"
 
 	"cutover/reconciler/object"
 )
@@ -16,11 +13,15 @@ type Plan struct {
 	Apply   []Difference `json:"apply,omitempty"`   // missing and changed objects, in git's order
 	Prune   []Difference `json:"prune,omitempty"`   // extra objects, dependents first
 	Refused []Refusal    `json:"refused,omitempty"` // in git's order
-	Same    int          `json:"same"`              // objects that are as git has them
+	// Withheld are extra objects that are not deleted because there are too many of them; dependents first.
+	Withheld []Refusal `json:"withheld,omitempty"`
+	Same     int       `json:"same"` // objects that are as git has them
 }
 
-// Empty tells whether there is nothing to write and nothing was refused.
-func (p Plan) Empty() bool { return len(p.Apply)+len(p.Prune)+len(p.Refused) == 0 }
+// Empty tells whether everything is as git has it.
+func (p Plan) Empty() bool {
+	return len(p.Apply)+len(p.Prune)+len(p.Refused)+len(p.Withheld) == 0
+}
 
 // Refusal is an object that is not written although it is not as git has it.
 type Refusal struct {
@@ -28,20 +29,16 @@ type Refusal struct {
 	Reason string     `json:"reason"`
 }
 
-// Errors of Decide. No part of the plan is to be carried out.
-var (
-	// ErrEmpty: git names no object for the set. That is more likely a fault than a wish.
-	ErrEmpty = errors.New("git names no objects")
-	// ErrPrune: more objects would be deleted than the policy allows.
-	ErrPrune = errors.New("too many objects would be deleted")
-)
+// ErrEmpty says that git names no object for the set: more likely a fault than a wish, so nothing is planned.
+var ErrEmpty = errors.New("git names no objects")
 
 // applicationAnnotation is how Spinnaker marks what it deployed, with the service's name.
 const applicationAnnotation = "moniker.spinnaker.io/application"
 
 // Decide compares what git names for a set with what the cluster holds of it. An object that exists is changed
 // only if it is a member of the set, or of no set and deployed by Spinnaker for the service of the set's name.
-// Members that git does not name are pruned if the live list is complete; never the set's parent.
+// Members that git does not name are pruned if the live list is complete; never the set's parent, and not when they
+// are more than the policy allows.
 func Decide(set object.Set, desired []object.Object, live object.Live, p Policy) (Plan, error) {
 	if len(desired) == 0 {
 		return Plan{}, fmt.Errorf("%s: %w", set, ErrEmpty)
@@ -61,12 +58,8 @@ func Decide(set object.Set, desired []object.Object, live object.Live, p Policy)
 		named[ref.Key()] = true
 		plan.add(set, prepared(o, set), lives[ref.Key()], p, scaled[ref.Key()])
 	}
-	var err error
 	if live.Complete {
-		plan.Prune, err = prune(set, named, live.Objects, p)
-	}
-	if err != nil {
-		return Plan{}, err
+		plan.prune(set, named, live.Objects, p)
 	}
 	return plan, nil
 }
@@ -160,43 +153,4 @@ func scaleTargets(desired []object.Object) map[object.Ref]bool {
 		targets[object.Ref{Group: group, Kind: kind, Namespace: ref.Namespace, Name: name}] = true
 	}
 	return targets
-}
-
-// prune lists the set's members that git does not name.
-func prune(set object.Set, named map[object.Ref]bool, live []object.Object, p Policy) ([]Difference, error) {
-	var out []Difference
-	members := 0
-	for _, o := range live {
-		ref := object.RefOf(o)
-		if o.GetLabels()[object.LabelPartOf] != set.ID() || ref.Key() == set.Parent().Key() {
-			continue
-		}
-		members++
-		if !named[ref.Key()] && !p.ignores(ref) && o.GetDeletionTimestamp() == nil {
-			out = append(out, extra(o))
-		}
-	}
-	slices.SortFunc(out, func(a, b Difference) int {
-		if d := rank(b.Ref.Kind) - rank(a.Ref.Kind); d != 0 {
-			return d
-		}
-		return a.Ref.Compare(b.Ref)
-	})
-	if len(out)*100 > p.MaxPrune*members {
-		var names []string
-		for _, d := range out {
-			names = append(names, d.Ref.String())
-		}
-		return nil, fmt.Errorf("%s: %w: %d of %d, and at most %d%% are allowed: %s", set, ErrPrune, len(out), members, p.MaxPrune, strings.Join(names, ", "))
-	}
-	return out, nil
-}
-
-// rank is the place of a kind in the order in which objects are made (Helm's). Kinds that Helm does not know come
-// last.
-func rank(kind string) int {
-	if i := slices.Index(releaseutil.InstallOrder, kind); i >= 0 {
-		return i
-	}
-	return len(releaseutil.InstallOrder)
 }

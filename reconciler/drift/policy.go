@@ -15,7 +15,8 @@ type Policy struct {
 	// Held names fields that a running step holds, such as a Service's selector during red-black. They are
 	// compared and written again once the step lets go.
 	Held []Rule
-	// MaxPrune is the largest share of the set's live objects that may be deleted at once: percent, 0 to 100.
+	// MaxPrune is the largest share of the set's live objects that may be deleted at once: percent, 0 to 100. A
+	// set of less than four may lose one, unless it is 0.
 	MaxPrune int
 }
 

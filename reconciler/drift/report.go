@@ -29,19 +29,19 @@ type Entry struct {
 
 // Counts is a report in numbers of objects; Failed counts sets.
 type Counts struct {
-	Same, Missing, Changed, Unmarked, Extra, Refused, Failed int
+	Same, Missing, Changed, Unmarked, Extra, Withheld, Refused, Failed int
 }
 
 // Drifted tells whether anything is not as git has it, or could not be compared. What Spinnaker deployed and is not
 // marked yet has not drifted.
-func (c Counts) Drifted() bool { return c.Missing+c.Changed+c.Extra+c.Refused+c.Failed > 0 }
+func (c Counts) Drifted() bool { return c.Missing+c.Changed+c.Extra+c.Withheld+c.Refused+c.Failed > 0 }
 
 func (c Counts) String() string {
 	parts := []string{fmt.Sprintf("%d same", c.Same)}
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{c.Missing, "missing"}, {c.Changed, "changed"}, {c.Unmarked, "unmarked"}, {c.Extra, "extra"}, {c.Refused, "refused"}, {c.Failed, "failed"}} {
+	}{{c.Missing, "missing"}, {c.Changed, "changed"}, {c.Unmarked, "unmarked"}, {c.Extra, "extra"}, {c.Withheld, "withheld"}, {c.Refused, "refused"}, {c.Failed, "failed"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
@@ -59,6 +59,7 @@ func (r Report) Counts() Counts {
 		total.Changed += c.Changed
 		total.Unmarked += c.Unmarked
 		total.Extra += c.Extra
+		total.Withheld += c.Withheld
 		total.Refused += c.Refused
 		total.Failed += c.Failed
 	}
@@ -70,7 +71,7 @@ func (e Entry) Counts() Counts {
 	if e.Error != "" {
 		return Counts{Failed: 1}
 	}
-	c := Counts{Same: e.Plan.Same, Extra: len(e.Plan.Prune), Refused: len(e.Plan.Refused)}
+	c := Counts{Same: e.Plan.Same, Extra: len(e.Plan.Prune), Withheld: len(e.Plan.Withheld), Refused: len(e.Plan.Refused)}
 	for _, d := range e.Plan.Apply {
 		switch d.Kind {
 		case Missing:
@@ -117,6 +118,9 @@ func (e Entry) text(b *strings.Builder) {
 	}
 	for _, r := range e.Plan.Refused {
 		fmt.Fprintf(b, "  refused %s: %s\n", r.Ref, r.Reason)
+	}
+	for _, r := range e.Plan.Withheld {
+		fmt.Fprintf(b, "  withheld %s: %s\n", r.Ref, r.Reason)
 	}
 	for _, d := range slices.Concat(e.Plan.Apply, e.Plan.Prune) {
 		fmt.Fprintf(b, "  %s %s: %s\n", d.Kind, d.Ref, d.Reason)
