@@ -53,6 +53,26 @@ func TestSame(t *testing.T) {
 	}
 }
 
+func TestFirstDifference(t *testing.T) {
+	for name, tt := range map[string]struct{ want, have, path string }{
+		"none":             {"{stages: [{refId: a}], triggers: []}", "{stages: [{refId: a}], updateTs: '1'}", ""},
+		"a value":          {"{stages: [{refId: a, waitTime: 1}]}", "{stages: [{refId: a, waitTime: 2}], zero: 1}", "stages[0].waitTime"},
+		"a dropped field":  {"{cutover: {estate: e}, stages: []}", "{stages: []}", "cutover"},
+		"an added field":   {"{stages: []}", "{stages: [], roles: [x]}", "roles"},
+		"a dropped stage":  {"{stages: [{refId: a}, {refId: b}]}", "{stages: [{refId: a}]}", "stages[1]"},
+		"another type":     {"{notify: {a: 1}}", "{notify: [1]}", "notify"},
+		"list or not":      {"{notify: [1]}", "{notify: x}", "notify"},
+		"value and object": {"{notify: x}", "{notify: {a: 1}}", "notify"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want, have := parse(t, tt.want), parse(t, tt.have)
+			if got := pipeline.FirstDifference(want, have); got != tt.path || (got == "") != pipeline.Same(want, have) {
+				t.Errorf("got %q, want %q", got, tt.path)
+			}
+		})
+	}
+}
+
 func TestDiff(t *testing.T) {
 	have := parse(t, "{stages: [{refId: a, type: wait, waitTime: 1000000}], updateTs: '1'}")
 	want := parse(t, "{stages: [{refId: a, type: wait, waitTime: 2000000}]}")

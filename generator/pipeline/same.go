@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +19,55 @@ const managedUser = "@managed-service-account"
 func Same(want, have Document) bool {
 	want, have = compared(want, have)
 	return bytes.Equal(Canonical(want), Canonical(have))
+}
+
+// FirstDifference returns the path of the first field in which the documents are not the Same, such as
+// stages[0].waitTime, or "" if there is none. Fields come in the order of their names; values have to be as Normalize makes them.
+func FirstDifference(want, have Document) string {
+	want, have = compared(want, have)
+	return firstDifference("", map[string]any(want), map[string]any(have))
+}
+
+func firstDifference(path string, want, have any) string {
+	switch w := want.(type) {
+	case map[string]any:
+		h, ok := have.(map[string]any)
+		if !ok {
+			return path
+		}
+		fields := maps.Clone(w)
+		maps.Copy(fields, h)
+		for _, key := range slices.Sorted(maps.Keys(fields)) {
+			below := strings.TrimPrefix(path+"."+key, ".")
+			_, wanted := w[key]
+			_, held := h[key]
+			if wanted != held {
+				return below
+			}
+			if at := firstDifference(below, w[key], h[key]); at != "" {
+				return at
+			}
+		}
+		return ""
+	case []any:
+		h, ok := have.([]any)
+		if !ok {
+			return path
+		}
+		for i := range min(len(w), len(h)) {
+			if at := firstDifference(fmt.Sprintf("%s[%d]", path, i), w[i], h[i]); at != "" {
+				return at
+			}
+		}
+		if len(w) != len(h) {
+			return fmt.Sprintf("%s[%d]", path, min(len(w), len(h)))
+		}
+		return ""
+	}
+	if want == have {
+		return ""
+	}
+	return path
 }
 
 // compared returns copies of both documents without what a diff ignores.

@@ -57,8 +57,8 @@ func version(d pipeline.Document) string {
 }
 
 // Save creates or overwrites the pipeline of d's id, and reads it back. It fails with failure.ErrRefused if
-// the id belongs to another application or Gate does not take the document, and with failure.ErrConflict if the
-// pipeline was changed since this client read it, or was never read.
+// the id belongs to another application, Gate does not take the document or stores another, and with
+// failure.ErrConflict if the pipeline was changed since this client read it, or was never read.
 func (c *Client) Save(ctx context.Context, d pipeline.Document) error {
 	if err := c.save(ctx, d); err != nil {
 		return fmt.Errorf("save pipeline %s of %s: %w", d.Name(), d.Application(), err)
@@ -123,9 +123,11 @@ func (c *Client) readBack(ctx context.Context, d, before pipeline.Document, stil
 		case stored != nil && pipeline.Same(want, stored):
 			c.note(stored)
 			return nil
-		case moved && !stillRunning:
-			return fmt.Errorf("%w: the stored pipeline differs from what was saved", failure.ErrConflict)
-		case !stillRunning, time.Now().After(deadline):
+		case stillRunning && time.Now().Before(deadline):
+		case moved:
+			// Saving again would not help: that it changed between our save and this reading is most unlikely.
+			return fmt.Errorf("%w: the stored pipeline differs from what was saved, first in %s: Spinnaker stores it in another way", failure.ErrRefused, pipeline.FirstDifference(want, stored))
+		default:
 			return fmt.Errorf("%w: Gate took the pipeline, but does not have it yet", failure.ErrTransient)
 		}
 		select {

@@ -78,7 +78,7 @@ func TestSave(t *testing.T) {
 		"busy is not repeated":   {noPipeline, inTurn(busyAnswer, emptyAnswer), failure.ErrTransient, "busy"},
 		"still running, landed":  {inTurn(older, older, newer), running, nil, ""},
 		"taken, not stored":      {noPipeline, emptyAnswer, failure.ErrTransient, "does not have it yet"},
-		"overwritten at once":    {inTurn(older, other), emptyAnswer, failure.ErrConflict, "differs from what was saved"},
+		"stored with a change":   {inTurn(older, other), emptyAnswer, failure.ErrRefused, "first in description"},
 		"changed since read":     {other, emptyAnswer, failure.ErrConflict, "saved at 3000"},
 		"of another application": {say(200, stored("application", "other")), emptyAnswer, failure.ErrRefused, "taken by pipeline"},
 	} {
@@ -97,6 +97,29 @@ func TestSave(t *testing.T) {
 				t.Errorf("error = %v, want %v with %q", err, tt.want, tt.text)
 			}
 		})
+	}
+}
+
+// A Spinnaker that drops what it does not know must not be saved to again and again.
+func TestSaveStoredWithoutAField(t *testing.T) {
+	kept := noPipeline
+	f := newFake(t, map[string]http.HandlerFunc{
+		"GET " + oneConfig: func(w http.ResponseWriter, r *http.Request) { kept(w, r) },
+		"POST /pipelines": func(_ http.ResponseWriter, r *http.Request) {
+			var d pipeline.Document
+			if err := json.NewDecoder(r.Body).Decode(&d); err != nil {
+				t.Error(err)
+			}
+			delete(d["stages"].([]any)[0].(map[string]any), "novel")
+			d["updateTs"] = "2000"
+			kept = say(200, string(pipeline.Canonical(d)))
+		},
+	})
+	d := document()
+	d["stages"] = []any{map[string]any{"refId": "1", "type": "wait", "novel": true, "waitTime": 1}}
+	err := f.client(t, "").Save(t.Context(), d)
+	if !errors.Is(err, failure.ErrRefused) || errors.Is(err, failure.ErrConflict) || !strings.Contains(err.Error(), "first in stages[0].novel") {
+		t.Errorf("error = %v, want a refusal that names the field", err)
 	}
 }
 
