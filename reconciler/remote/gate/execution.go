@@ -65,8 +65,17 @@ func (e execution) noun() pipeline.Execution {
 		Status:        e.Status,
 		Reason:        e.reason(),
 		Started:       atMillis(e.StartTime),
-		Ended:         atMillis(e.EndTime),
+		Ended:         e.ended(),
 	}
+}
+
+// ended is when the execution ended, or zero if it has not. Orca gives no end to one that never began, such as one
+// that was canceled while it waited for another: its last known time stands for it.
+func (e execution) ended() time.Time {
+	if !e.Status.Complete() {
+		return time.Time{}
+	}
+	return atMillis(cmp.Or(e.EndTime, e.StartTime, e.BuildTime))
 }
 
 func atMillis(ms int64) time.Time {

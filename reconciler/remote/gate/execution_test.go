@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -35,6 +34,27 @@ func TestExecution(t *testing.T) {
 	}
 }
 
+func TestEnded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body string
+		want int64 // milliseconds since 1970; 0 is never
+	}{
+		"ended":       {`{"status":"SUCCEEDED","buildTime":1,"startTime":2,"endTime":3}`, 3},
+		"without end": {`{"status":"TERMINAL","buildTime":1,"startTime":2}`, 2},
+		"never began": {`{"status":"CANCELED","buildTime":1,"startTime":null,"endTime":null}`, 1},
+		"running":     {`{"status":"RUNNING","buildTime":1,"startTime":2}`, 0},
+		"not started": {`{"status":"NOT_STARTED","buildTime":1}`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, map[string]http.HandlerFunc{"GET /pipelines/01J": say(200, tt.body)})
+			got, err := f.client(t, "").Execution(t.Context(), "01J")
+			if want := atMillis(tt.want); err != nil || !got.Ended.Equal(want) {
+				t.Errorf("ended = %s, %v, want %s", got.Ended, err, want)
+			}
+		})
+	}
+}
+
 func TestReason(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
 		"succeeded": {`{"status":"SUCCEEDED","stages":[{"status":"FAILED_CONTINUE","name":"Bake","context":{"exception":{"details":{"errors":["x"]}}}}]}`, ""},
@@ -60,25 +80,6 @@ func TestReason(t *testing.T) {
 				t.Errorf("reason = %q, %v, want %q", got.Reason, err, tt.want)
 			}
 		})
-	}
-}
-
-func TestFind(t *testing.T) {
-	const first, second = `{"id":"01A","buildTime":5,"status":"RUNNING","trigger":{"correlationId":"cutover.api.d1.1"}}`,
-		`{"id":"01B","buildTime":5,"status":"RUNNING","trigger":{"correlationId":"cutover.api.d1.1"}}`
-	f := newFake(t, map[string]http.HandlerFunc{"GET /applications/api/executions/search": func(w http.ResponseWriter, r *http.Request) {
-		criteria, err := base64.StdEncoding.DecodeString(r.URL.Query().Get("trigger"))
-		if want := `{"correlationId":"cutover\\.api\\.d1\\.1"}`; err != nil || string(criteria) != want {
-			t.Errorf("trigger = %s, %v, want %s", criteria, err, want)
-		}
-		if query := r.URL.Query(); query.Get("size") != "10" || query.Get("expand") != "true" {
-			t.Errorf("query = %v, want a bounded and expanded search", query)
-		}
-		say(200, `[`+first+`,{"id":"01C","status":"RUNNING","trigger":{"correlationId":"CUTOVER.api.d1.1"}},`+second+`]`)(w, r)
-	}})
-	got, err := f.client(t, "").Find(t.Context(), "api", "cutover.api.d1.1")
-	if err != nil || len(got) != 2 || got[0].ID != "01B" || got[1].ID != "01A" {
-		t.Errorf("Find = %v, %v, want 01B and 01A", got, err)
 	}
 }
 
