@@ -8,7 +8,7 @@
 // failure.ErrConflict to overwrite one that was changed since, or that was never read.
 //
 // The hazard: after failure.ErrTransient a write may have had its effect. Saving and deleting may be repeated
-// as they are. A trigger may not: look for the execution by its correlation id first (see Find).
+// as they are. A trigger may not: look for the execution by its correlation id first (see Recent).
 //
 // Configuration, authentication and calls are those of Spinnaker's own command line, spin, v1.30.0. How Gate
 // behaves, and where spin had to be helped, is told in docs/spinnaker.md.

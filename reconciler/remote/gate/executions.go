@@ -3,14 +3,12 @@ package gate
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"path"
-	"regexp"
 
 	"github.com/antihax/optional"
 	api "github.com/spinnaker/spin/gateapi"
@@ -19,12 +17,10 @@ import (
 	"cutover/reconciler/failure"
 )
 
-// mostFound bounds the executions of one search. A correlation id has one, or two after a lost answer.
-const mostFound = 10
-
 // Trigger starts the pipeline and returns the execution's id. After failure.ErrTransient the execution may have
-// started: look for it with Find. While an execution with the same correlation id runs, Orca returns that one
-// instead of starting another; once it has ended, Orca has forgotten the correlation id and would start again.
+// started: look for its correlation id among the Recent ones. While an execution with the same correlation id runs,
+// Orca returns that one instead of starting another; once it has ended, Orca has forgotten the correlation id and
+// would start again.
 func (c *Client) Trigger(ctx context.Context, t pipeline.Trigger) (string, error) {
 	id, err := call(ctx, c, func(ctx context.Context) (string, error) { return c.trigger(ctx, t) })
 	if err != nil {
@@ -80,34 +76,6 @@ func authorize(ctx context.Context, r *http.Request) {
 	if token, ok := ctx.Value(api.ContextAccessToken).(string); ok {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-}
-
-// Find lists the application's executions that were triggered with the correlation id, newest first. Executions
-// of pipelines that were deleted since are not found.
-func (c *Client) Find(ctx context.Context, application, correlationID string) ([]pipeline.Execution, error) {
-	// Orca takes the text as a regular expression too.
-	criteria, err := json.Marshal(map[string]string{"correlationId": regexp.QuoteMeta(correlationID)})
-	if err != nil {
-		return nil, err
-	}
-	found, err := c.executions(ctx, func(ctx context.Context) ([]any, *http.Response, error) {
-		return c.api.ExecutionsControllerApi.SearchForPipelineExecutionsByTriggerUsingGET(ctx, escaped(application),
-			&api.ExecutionsControllerApiSearchForPipelineExecutionsByTriggerUsingGETOpts{
-				Trigger: optional.NewString(base64.StdEncoding.EncodeToString(criteria)),
-				Size:    optional.NewInt32(mostFound),
-				Expand:  optional.NewBool(true), // else the reasons of failures are left out
-			})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find executions of %s: %w", application, err)
-	}
-	var exact []pipeline.Execution
-	for _, e := range found {
-		if e.CorrelationID == correlationID { // Orca does not tell upper case from lower
-			exact = append(exact, e)
-		}
-	}
-	return exact, nil
 }
 
 // Recent lists a pipeline's newest executions, newest first.
