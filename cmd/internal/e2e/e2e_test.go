@@ -93,6 +93,7 @@ func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
 	})
 	s, err := scenario.New(ctx, scenario.Config{
 		Lab: *l, Gate: server.URL, Dir: t.TempDir(), Repository: repository, Files: files, Versions: versions,
+		Poll: time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,8 +152,9 @@ func (p *place) await(t *testing.T, d *scenario.Daemon, what string, done func(s
 	return r
 }
 
+// complete tells whether everything up to a phase is done, and the pass that found it so has ended.
 func complete(p estate.Phase) func(scenario.Report) bool {
 	return func(r scenario.Report) bool {
-		return r.Marker.Phase == p.String() && r.Decision.Kind == "advance"
+		return r.Marker.Phase == p.String() && r.Decision.Kind == "advance" && r.Pass.Done && r.Error == ""
 	}
 }

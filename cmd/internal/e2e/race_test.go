@@ -12,7 +12,7 @@ import (
 )
 
 // hasty is how many commits people push while the daemon commits, too.
-const hasty = 30
+const hasty = 20
 
 // TestRaceOfCommits pushes to the branch without a pause while the daemon generates files and pins versions: every
 // commit lands, nothing is lost, and the phase completes.
