@@ -32,9 +32,12 @@ func Sources(e *estate.Estate, s estate.Service, st estate.ServiceStack) []strin
 }
 
 // Reaches tells whether a change of the given paths may change a stack's pipelines, which were made from the estate
-// before it, and would be made from the one after it.
+// before it, and would be made from the one after it. What is read through symbolic links may change any.
 func Reaches(before, after *estate.Estate, product estate.ProductName, stack estate.StackName, changed []string) bool {
 	for _, e := range []*estate.Estate{before, after} {
+		if estate.Touches(e.Linked, changed) {
+			return true
+		}
 		for _, s := range e.InStack(product, stack) {
 			if st, ok := s.Stack(stack); ok && estate.Touches(Sources(e, s, st), changed) {
 				return true

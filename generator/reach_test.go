@@ -31,6 +31,8 @@ func TestReaches(t *testing.T) {
 	const prodValues = "deploy-values/orbit/web/profile/prod-values.yaml"
 	delete(without, prodValues)
 	fewer, _ := expand(t, without)
+	linked, _ := expand(t, exampleFiles(t))
+	linked.Linked = []string{"base/deploy.yaml"}
 	prod := estate.Must(estate.ParseStackName("prod"))
 	for _, tt := range []struct {
 		name          string
@@ -49,6 +51,8 @@ func TestReaches(t *testing.T) {
 		{"the migration, for another stack", before, before, prod, "migrations/eks/migration.yaml", false},
 		{"the versions", before, before, prod2, "migrations/eks/versions.yaml", false},
 		{"the marker", before, before, prod2, "migrations/eks/phase.yaml", false},
+		{"what a new link leads to", before, linked, prod2, "base/deploy.yaml", true},
+		{"what an old link led to", linked, before, prod2, "base/deploy.yaml", true},
 		{"a page", before, before, prod2, "README.md", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -20,6 +20,9 @@ type Estate struct {
 	Products   []Product
 	Services   []Service
 	Migrations []Migration
+	// Linked are the paths that were read through symbolic links: the links and what they lead to, sorted. A path
+	// that ends in "/" stands for everything below it. Who reads what through them is not told.
+	Linked []string
 }
 
 // Cluster is a Kubernetes cluster as the values repository knows it: by names only. Its address and

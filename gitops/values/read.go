@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 
 	"cutover/gitops/estate"
@@ -58,6 +60,7 @@ func (r *Reader) Read(fsys fs.FS) (*estate.Estate, Problems) {
 	p.readServices()
 	p.overlay()
 	p.checkMigrations()
+	p.estate.Linked = slices.Sorted(maps.Keys(p.tree.linked))
 	p.estate.Sort()
 	for key, c := range r.cache {
 		if r.pass-c.pass >= keptPasses {

@@ -270,6 +270,31 @@ func TestDirectoryLinks(t *testing.T) {
 	}
 }
 
+// TestLinked checks that what is read through links is known by the paths at which people change it.
+func TestLinked(t *testing.T) {
+	if e, _ := Read(example(t)); e.Linked != nil {
+		t.Errorf("linked without links: %q", e.Linked)
+	}
+	fsys := example(t)
+	link := func(path, target string) {
+		fsys[path] = &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
+	}
+	link("deploy-values/orbit/core/api/dev-values.yaml", "../../../../shared/dev.yaml") // through a directory link
+	link("shared", "base")
+	fsys["base/dev.yaml"] = &fstest.MapFile{Data: []byte("a: 1\n")}
+	fsys["base/unread.yaml"] = &fstest.MapFile{Data: []byte("a: 1\n")}
+	fsys["teams/one/profile/service.yaml"] = fsys["deploy-values/orbit/web/profile/service.yaml"]
+	link("deploy-values/orbit/one", "../../teams/one")
+	e, _ := Read(fsys)
+	want := []string{
+		"base/dev.yaml", "deploy-values/orbit/core/api/dev-values.yaml", "deploy-values/orbit/one", "shared",
+		"teams/one/", "teams/one/profile/", "teams/one/profile/service.yaml",
+	}
+	if diff := cmp.Diff(want, e.Linked); diff != "" {
+		t.Errorf("linked (-want +got):\n%s", diff)
+	}
+}
+
 func TestProblemsErr(t *testing.T) {
 	if err := (Problems{}).Err(); err != nil {
 		t.Errorf("no problems are the error %v", err)

@@ -25,12 +25,13 @@ var errTooMuch = fmt.Errorf("the repository makes the program read more than %d 
 type tree struct {
 	fsys    fs.FS
 	dirs    map[string][]fs.DirEntry // listings by path
+	linked  map[string]bool          // links that were followed, and where they led to; directories end in "/"
 	entries int
 	bytes   int64
 }
 
 func newTree(fsys fs.FS) *tree {
-	return &tree{fsys: fsys, dirs: map[string][]fs.DirEntry{}}
+	return &tree{fsys: fsys, dirs: map[string][]fs.DirEntry{}, linked: map[string]bool{}}
 }
 
 // node is a file or directory that was found, by a path without symbolic links.
@@ -70,8 +71,16 @@ func (t *tree) find(name string) (node, error) {
 		if err != nil {
 			return node{}, err
 		}
+		t.linked[next] = true
 		at = node{path: "."}
 		rest = append(strings.Split(target, "/"), rest...)
+	}
+	switch {
+	case links == 0:
+	case at.isDir():
+		t.linked[at.path+"/"] = true
+	default:
+		t.linked[at.path] = true
 	}
 	return at, nil
 }

@@ -42,13 +42,15 @@ func Sources(e *estate.Estate, s estate.Service, st estate.ServiceStack) []strin
 }
 
 // Reach lists the units that a change of the given paths may affect, in the estate before it or after it; sorted.
-// They are candidates: only a unit whose digest changed has to be rendered.
+// They are candidates: only a unit whose digest changed has to be rendered. What is read through symbolic links may
+// affect every unit.
 func Reach(before, after *estate.Estate, changed []string) []Unit {
 	units := map[Unit]bool{}
+	linked := estate.Touches(before.Linked, changed) || estate.Touches(after.Linked, changed)
 	for _, e := range []*estate.Estate{before, after} {
 		for _, s := range e.Services {
 			for _, st := range s.Stacks {
-				if estate.Touches(Sources(e, s, st), changed) {
+				if linked || estate.Touches(Sources(e, s, st), changed) {
 					units[Unit{s.ServiceID, st.Name}] = true
 				}
 			}

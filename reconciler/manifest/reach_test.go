@@ -85,6 +85,13 @@ func TestReach(t *testing.T) {
 	if got := unitNames(manifest.Reach(before, gone, []string{"deploy-values/orbit/core/web/service.yaml"})); got != "core/web prod" {
 		t.Errorf("a service that is gone is not reached: %q", got)
 	}
+	linked := smallEstate(t, smallFiles)
+	linked.Linked = []string{"base/", "deploy-values/orbit/core/shared"}
+	for _, path := range []string{"base/values.yaml", "deploy-values/orbit/core/shared"} {
+		if there, gone := unitNames(manifest.Reach(before, linked, []string{path})), unitNames(manifest.Reach(linked, before, []string{path})); there != all || gone != all {
+			t.Errorf("%s, read through a link, reaches %q when the link comes and %q when it goes, want all", path, there, gone)
+		}
+	}
 }
 
 // Whatever file changes: a unit whose digest changed is one that Reach names.
