@@ -74,6 +74,7 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		running int
 		pending []Action
 		halted  Reason
+		halts   int
 	)
 	for _, s := range e.Services {
 		if s.Class != class {
@@ -82,6 +83,7 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		p.Total++
 		if s.Pinned.IsZero() && s.Blocked == "" {
 			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, m.From.Cluster, s.Unknown)
+			halts++
 			continue
 		}
 		switch state, reason, until := judge(s, now); state {
@@ -96,9 +98,11 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 			pending = append(pending, deployment(s, reason))
 		case stuck:
 			halted = because(DeployFailed, "%s: %s", s.ID, reason)
+			halts++
 			p.Until = earliest(p.Until, until)
 		case blocked:
 			halted = because(ServiceBlocked, "%s", reason)
+			halts++
 		}
 	}
 	free := max(m.Parallel-running, 0)
@@ -108,7 +112,7 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		p.Waiting = Reason{}
 	case len(p.Actions) == 1 && waiting == 1:
 		p.Waiting = because(Deploying, "%s: %s", p.Actions[0].Target, p.Actions[0].Reason)
-	case halted.Code != "" && running+len(p.Actions) == 0:
+	case halts == waiting: // the others are done: this is what holds the wave
 		p.Waiting = halted
 	case halted.Code != "":
 		p.Waiting = because(Deploying, "%d of %d %s services are not ready yet; %s", waiting, p.Total, class, halted.Text)

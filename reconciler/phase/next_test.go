@@ -137,6 +137,8 @@ func TestNext(t *testing.T) {
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d2.2]"},
 		{"a failure holds the wave and is tried again", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 20*time.Second)), service("b", estate.Stateless, isReady), service("match", estate.Singleton)),
 			"hold step 6: deploy-failed until +40s"},
+		{"a failure is told once the others are done", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 0)), service("b", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0))),
+			"hold step 6: deploying until +1m0s"},
 		{"a failure does not stop the others of its wave", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 0)), service("b", estate.Stateless)),
 			"do step 6: deploying until +1m0s\n  deploy orbit/core/b [cutover.b.d1.1]"},
 		{"later again after each failure", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, time.Hour), deployed(pipeline.Terminal, "d1", 2, time.Minute))),

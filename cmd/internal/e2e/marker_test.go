@@ -22,7 +22,7 @@ func TestMarkersThatDoNotCount(t *testing.T) {
 		{"trailer of another phase", "Begin\n\nCutover-Phase: deploy", "phase: prepare\n", false, "marker-trailer", "Cutover-Phase: prepare"},
 		{"skips prepare", "Begin\n\nCutover-Phase: deploy", "phase: deploy\n", false, "marker-skips", "skips a phase"},
 		{"unknown phase", "Begin\n\nCutover-Phase: deplyo", "# where we stand\nphase: deplyo\n", false, "", "phase.yaml:2: "},
-		{"pushed", "Begin\n\nCutover-Phase: prepare", "phase: prepare\n", true, "marker-pushed", "without a merged pull request"},
+		{"pushed", "Begin\n\nCutover-Phase: prepare", "phase: prepare\n", true, "marker-pushed", "by a merged pull request"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

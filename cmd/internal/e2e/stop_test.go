@@ -48,8 +48,8 @@ func TestStop(t *testing.T) {
 	}
 
 	d = p.start(t)
-	checkAlive(t, d)
 	p.await(t, d, "phase deploy is complete", complete(estate.Deploy))
+	checkAlive(t, d)
 	p.checkPipelines(t)
 	if diff := cmp.Diff(p.once(), p.executions(t)); diff != "" {
 		t.Errorf("executions (-want +got):\n%s", diff)
