@@ -28,12 +28,6 @@ type Change struct {
 	Message string   // with its trailers
 }
 
-// Revision is a commit and the branch that it was seen on.
-type Revision struct {
-	Branch string `json:"branch"`
-	Commit string `json:"commit"` // full hash, in hex
-}
-
 // Touches tells whether a change of the given paths reaches one of the sources. A source that ends in "/" stands for
 // everything below it.
 func Touches(sources, changed []string) bool {
