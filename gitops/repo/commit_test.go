@@ -174,10 +174,7 @@ func TestCommitRefuses(t *testing.T) {
 }
 
 func TestCommitConflict(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	parent := dev.push("main")
+	s, dev, parent := begin(t)
 	r := open(t, s.config(t, "values"))
 	fetch(t, r)
 	dev.write("a", "2")
@@ -198,10 +195,7 @@ func TestCommitConflict(t *testing.T) {
 
 // The branch moves after the server told where it is and before it takes the push.
 func TestCommitRace(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	parent := dev.push("main")
+	s, dev, parent := begin(t)
 	r := open(t, s.config(t, "values"))
 	var once sync.Once
 	s.fail(func(w http.ResponseWriter, r *http.Request, git http.Handler) {
@@ -218,10 +212,7 @@ func TestCommitRace(t *testing.T) {
 func TestCommitLostAnswer(t *testing.T) {
 	for _, more := range []bool{false, true} {
 		t.Run(fmt.Sprintf("others follow %t", more), func(t *testing.T) {
-			s := newServer(t)
-			dev := s.create(t, "values")
-			dev.write("a", "1")
-			parent := dev.push("main")
+			s, dev, parent := begin(t)
 			r := open(t, s.config(t, "values"))
 
 			s.fail(cutAfter("git-receive-pack", 0))
@@ -256,10 +247,7 @@ func TestCommitLostAnswer(t *testing.T) {
 // Two writers, each with a clone of its own, decide again after each conflict; no commit is lost.
 func TestCommitTwoWriters(t *testing.T) {
 	const each = 20
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	dev.push("main")
+	s, dev, _ := begin(t)
 	var wg sync.WaitGroup
 	for writer := range 2 {
 		r := open(t, s.config(t, "values"))

@@ -64,10 +64,7 @@ func TestFetchMoves(t *testing.T) {
 }
 
 func TestFetchAfterRestartReportsWhatMovedMeanwhile(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	a := dev.push("main")
+	s, dev, a := begin(t)
 	config := s.config(t, "values")
 	r := open(t, config)
 	fetch(t, r)
@@ -85,10 +82,7 @@ func TestFetchAfterRestartReportsWhatMovedMeanwhile(t *testing.T) {
 
 // While the remote is away nothing is delivered; afterwards everything is.
 func TestFetchVanishedRemote(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	a := dev.push("main")
+	s, dev, a := begin(t)
 	config := s.config(t, "values")
 	r := open(t, config)
 	fetch(t, r)

@@ -19,10 +19,7 @@ import (
 
 // Whatever goes wrong, no error shows the credentials; the server of this test repeats what it was sent.
 func TestErrorsShowNoCredentials(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	parent := dev.push("main")
+	s, _, parent := begin(t)
 	config := s.config(t, "values")
 	r := open(t, config)
 	echo := func(status int) fault {
@@ -82,10 +79,7 @@ func check(t *testing.T, err, want error) {
 }
 
 func TestCACert(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	head := dev.push("main")
+	s, _, head := begin(t)
 	target, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)

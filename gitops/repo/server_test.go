@@ -74,6 +74,15 @@ func (s *server) create(t testing.TB, name string) *developer {
 	return s.develop(t, name)
 }
 
+// begin makes a repository values, a developer of it, and the first commit of main.
+func begin(t testing.TB) (s *server, dev *developer, head string) {
+	t.Helper()
+	s = newServer(t)
+	dev = s.create(t, "values")
+	dev.write("a", "1")
+	return s, dev, dev.push("main")
+}
+
 // hook makes a hook of a repository, such as one that protects a branch.
 func (s *server) hook(t testing.TB, name, hook, script string) {
 	t.Helper()

@@ -11,10 +11,7 @@ import (
 )
 
 func TestWatch(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	first := dev.push("main")
+	s, dev, first := begin(t)
 	r := open(t, s.config(t, "values"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -78,10 +75,7 @@ func TestWatchTellsRecovery(t *testing.T) {
 }
 
 func TestWatchWakes(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	dev.write("a", "1")
-	dev.push("main")
+	s, dev, _ := begin(t)
 	r := open(t, s.config(t, "values"))
 	wake := make(chan struct{}, 1)
 	var second string

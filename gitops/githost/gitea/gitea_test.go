@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jenkins-x/go-scm/scm"
-	"github.com/jenkins-x/go-scm/scm/driver/gitea"
 
 	"cutover/gitops/githost"
 	"cutover/reconciler/contract/labtest"
@@ -28,7 +27,7 @@ func TestGiteaDelivers(t *testing.T) {
 	server := httptest.NewServer(receiver.Handler(func(e githost.Event) { events <- e }))
 	t.Cleanup(server.Close)
 
-	client, err := gitea.NewWithToken(lab.Git.URL, lab.Git.Token)
+	client, err := lab.Git.Client()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,18 +1,16 @@
 package labtest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jenkins-x/go-scm/scm"
+	"github.com/jenkins-x/go-scm/scm/driver/gitea"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -66,44 +64,24 @@ func (l *Lab) NewNamespace(tb testing.TB, cluster string) string {
 func (l *Lab) NewRepository(tb testing.TB) string {
 	tb.Helper()
 	name := Unique(tb)
-	want := map[string]any{"name": name, "private": true, "default_branch": "main"}
-	if err := l.Git.call(tb.Context(), http.MethodPost, "/user/repos", want); err != nil {
+	client, err := l.Git.Client()
+	if err != nil {
+		tb.Fatalf("connect to the git server: %v", err)
+	}
+	if _, _, err := client.Repositories.Create(tb.Context(), &scm.RepositoryInput{Name: name, Private: true}); err != nil {
 		tb.Fatalf("create a repository: %v", err)
 	}
 	path := l.Git.Username + "/" + name
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
-		defer cancel()
-		if err := l.Git.call(ctx, http.MethodDelete, "/repos/"+path, nil); err != nil {
+		if _, err := client.Repositories.Delete(context.WithoutCancel(tb.Context()), path); err != nil {
 			tb.Errorf("delete repository %s: %v", path, err)
 		}
 	})
 	return l.Git.URL + "/" + path + ".git"
 }
 
-// call makes one call of Gitea's API.
-func (g Git) call(ctx context.Context, method, path string, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, method, g.URL+"/api/v1"+path, bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Authorization", "token "+g.Token)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode/100 != 2 {
-		said, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, said)
-	}
-	return nil
-}
+// Client returns a client of the git server's API that may do everything.
+func (g Git) Client() (*scm.Client, error) { return gitea.NewWithToken(g.URL, g.Token) }
 
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 

@@ -111,11 +111,7 @@ func (s *Scenario) loadService(ctx context.Context, old *loader, e *estate.Estat
 // DeleteNamespaces takes the product's namespaces out of both clusters. It does not wait until they are gone.
 func (s *Scenario) DeleteNamespaces(ctx context.Context, e *estate.Estate, product estate.ProductName, stack estate.StackName) error {
 	for _, cluster := range []string{labtest.Old, labtest.New} {
-		config, err := s.rest(cluster)
-		if err != nil {
-			return err
-		}
-		client, err := kubernetes.NewForConfig(config)
+		client, err := s.client(cluster)
 		if err != nil {
 			return err
 		}
@@ -139,11 +135,7 @@ func namespaces(services []estate.Service) []string {
 
 // LabelNodes gives the nodes of a cluster the labels that services choose their nodes by: the sets in turn.
 func (s *Scenario) LabelNodes(ctx context.Context, cluster string, pools []map[string]string) error {
-	config, err := s.rest(cluster)
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := s.client(cluster)
 	if err != nil {
 		return err
 	}
@@ -170,6 +162,14 @@ func (s *Scenario) rest(cluster string) (*rest.Config, error) {
 	}
 	config.QPS, config.Burst = -1, -1 // the lab's API server is ours alone
 	return config, nil
+}
+
+func (s *Scenario) client(cluster string) (*kubernetes.Clientset, error) {
+	config, err := s.rest(cluster)
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
 }
 
 // loader applies objects as Spinnaker does.

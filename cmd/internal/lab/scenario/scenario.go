@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jenkins-x/go-scm/scm"
-	"github.com/jenkins-x/go-scm/scm/driver/gitea"
 
 	"cutover/gitops/estate"
 	"cutover/gitops/repo"
@@ -57,7 +56,7 @@ func New(ctx context.Context, c Config) (*Scenario, error) {
 		c.Poll = 2 * time.Second
 	}
 	s := &Scenario{Config: c}
-	client, err := s.git()
+	client, err := s.Lab.Git.Client()
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +75,6 @@ func New(ctx context.Context, c Config) (*Scenario, error) {
 	}
 	_, err = s.Push(ctx, base, "Values of the product", c.Files...)
 	return s, err
-}
-
-func (s *Scenario) git() (*scm.Client, error) {
-	return gitea.NewWithToken(s.Lab.Git.URL, s.Lab.Git.Token)
 }
 
 // Close lets go of the people's clone.
@@ -118,7 +113,7 @@ func (s *Scenario) Mark(ctx context.Context, m estate.Migration, p estate.Phase)
 
 // Hook makes the git server tell the daemon about pushes.
 func (s *Scenario) Hook(ctx context.Context, d *Daemon) error {
-	client, err := s.git()
+	client, err := s.Lab.Git.Client()
 	if err != nil {
 		return err
 	}
