@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,10 +12,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"cutover/gitops/estate"
@@ -49,11 +52,11 @@ migration/move at COMMIT, marker prepare
 	}
 	c.check(t, 0, "plan --exit-code", `
 migration/move at COMMIT, marker prepare
-  advance (complete): every step of phase prepare is done and healthy
+  advance (complete): every step up to phase prepare that cutover does is done and healthy
 `)
 	c.check(t, 0, "status", `
 migration/move at COMMIT, marker prepare
-  advance (complete): every step of phase prepare is done and healthy
+  advance (complete): every step up to phase prepare that cutover does is done and healthy
   ✓ step 3  prepare  Write the new stack's values
   ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
   · step 6  deploy  Deploy every A, then C, then B to the new cluster
@@ -62,12 +65,13 @@ migration/move at COMMIT, marker prepare
 	p.mark(t, estate.Deploy)
 	d = p.start(t)
 	p.await(t, d, "phase deploy is complete", complete(estate.Deploy))
+	c.awaitNoDrift(t)
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	c.check(t, 0, "status", `
 migration/move at COMMIT, marker deploy
-  advance (complete): every step of phase deploy is done and healthy
+  advance (complete): every step up to phase deploy that cutover does is done and healthy
   ✓ step 3  prepare  Write the new stack's values
   ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
   ✓ step 6  deploy  Deploy every A, then C, then B to the new cluster  4 of 4
@@ -82,15 +86,15 @@ migration/move at COMMIT, marker deploy
 `)
 	c.check(t, 0, "drift --exit-code", `
 migration/move at COMMIT, marker deploy
-  advance (complete): every step of phase deploy is done and healthy
-orbit-prod2: 4 sets, 9 same
+  advance (complete): every step up to phase deploy that cutover does is done and healthy
+orbit-prod2: 4 sets, 13 same
   nothing drifted
 `)
 
 	editImage(t, p)
 	const drifted = `
 migration/move at COMMIT, marker deploy
-  advance (complete): every step of phase deploy is done and healthy
+  hold (deploying): PRODUCT/PRODUCT-core/search: PRODUCT-core/Deployment.apps/search: .spec.template.spec.containers[name="search"].image differs
 PRODUCT-core/search: 1 same, 1 changed
   changed PRODUCT-core/Deployment.apps/search: .spec.template.spec.containers[name="search"].image differs
     --- live
@@ -100,10 +104,10 @@ PRODUCT-core/search: 1 same, 1 changed
        template:
          spec:
            containers:
-    -      - image: debug.example.com/mine:latest
-    +      - image: registry.example.com/PRODUCT/search:1.3.0
+    -  - image: debug.example.com/mine:latest
+    +  - image: registry.example.com/PRODUCT/search:1.3.0
              name: search
-orbit-prod2: 4 sets, 8 same, 1 changed
+orbit-prod2: 4 sets, 12 same, 1 changed
 `
 	c.check(t, 3, "drift --exit-code", drifted)
 	c.check(t, 0, "drift", drifted)
@@ -194,6 +198,17 @@ func (c commands) check(t *testing.T, code int, command, want string) {
 	}
 	if stderr != "" {
 		t.Errorf("%s: standard error: %s", command, stderr)
+	}
+}
+
+// awaitNoDrift waits until the daemon has marked what Spinnaker deployed.
+func (c commands) awaitNoDrift(t *testing.T) {
+	t.Helper()
+	err := wait.PollUntilContextTimeout(t.Context(), 200*time.Millisecond, 2*time.Minute, true, func(context.Context) (bool, error) {
+		return len(c.drifted(t)) == 0, nil
+	})
+	if err != nil {
+		t.Fatalf("%v: the daemon's log:\n%s", err, c.log)
 	}
 }
 
