@@ -87,7 +87,7 @@ func (p *pass) readChart(name, from string) {
 		chart.Files, err = p.chartFiles(source)
 	}
 	if err != nil && from != "" {
-		p.main.report([]string{"charts", name, "from"}, "chart %s: %s", name, err)
+		p.main.report([]string{"charts", name, "from"}, "chart %s: %w", name, err)
 	}
 	p.estate.Charts = append(p.estate.Charts, chart)
 }
@@ -173,7 +173,7 @@ func (p *pass) readTemplate(name, from string) {
 		t.Text, err = p.templateText(source)
 	}
 	if err != nil && from != "" {
-		p.main.report([]string{"templates", name, "from"}, "template %s: %s", name, err)
+		p.main.report([]string{"templates", name, "from"}, "template %s: %w", name, err)
 	}
 	p.estate.Templates = append(p.estate.Templates, t)
 }

@@ -101,7 +101,7 @@ func (p *pass) reportError(path string, err error) {
 	if errors.Is(err, errTooMuch) {
 		path = estatePath
 	}
-	p.report(path, 1, "%s", err)
+	p.report(path, 1, "%w", err)
 }
 
 // file is a document at its path.

@@ -92,7 +92,7 @@ func (t *tree) follow(name string) (string, error) {
 	}
 	target, err := fs.ReadLink(t.fsys, name)
 	if err != nil {
-		return "", fmt.Errorf("symbolic link %s cannot be read: replace it by the file itself", name)
+		return "", fmt.Errorf("symbolic link %s cannot be read (%w): replace it by the file itself", name, cause(err))
 	}
 	joined := path.Join(path.Dir(name), target)
 	if path.IsAbs(target) || !fs.ValidPath(joined) {
