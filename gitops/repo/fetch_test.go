@@ -2,7 +2,6 @@ package repo_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -175,58 +174,6 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-func TestFirstParents(t *testing.T) {
-	s := newServer(t)
-	dev := s.create(t, "values")
-	var line []string
-	for i := range 4 {
-		dev.write("a", fmt.Sprint(i))
-		line = append([]string{dev.push("main")}, line...)
-	}
-	dev.git("checkout", "-q", "-b", "side", line[3])
-	dev.write("b", "side")
-	dev.push("side")
-	dev.git("checkout", "-q", "-")
-	dev.git("merge", "-q", "--no-ff", "-m", "merge", "side")
-	merge := dev.push("main")
-	line = append([]string{merge, dev.git("rev-parse", merge+"^")}, line...)
-	r := open(t, s.config(t, "values"))
-
-	for _, test := range []struct {
-		name  string
-		until string
-		limit int
-		want  []string
-	}{
-		{"all", "", 100, line},
-		{"limit", "", 2, line[:2]},
-		{"until", line[4], 100, line[:4]},
-		{"until itself", merge, 100, nil},
-	} {
-		commits, err := r.FirstParents(merge, test.until, test.limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, c := range commits {
-			got = append(got, c.Hash)
-		}
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", test.name, diff)
-		}
-	}
-	commits, err := r.FirstParents(merge, "", 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := commits[1]; c.Message != "merge\n" || len(c.Parents) != 2 || c.Parents[0] != line[2] || c.Author != "Dev" || c.When.IsZero() {
-		t.Errorf("got %+v", c)
-	}
-	if _, err := r.FirstParents(strings.Repeat("a", 40), "", 1); !errors.Is(err, failure.ErrNotFound) {
-		t.Errorf("unknown commit: got %v", err)
-	}
-}
-
 func TestLastChange(t *testing.T) {
 	s := newServer(t)
 	dev := s.create(t, "values")
@@ -264,6 +211,13 @@ func TestLastChange(t *testing.T) {
 		if err != nil || ok != (test.want != "") || ok && c.Hash != commits[test.want] {
 			t.Errorf("%s at %s: got %s %t %v, want the commit %q", test.path, test.head, c.Hash, ok, err, test.want)
 		}
+	}
+	c, _, err := r.LastChange(commits["merge"], "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Message != "merge\n" || len(c.Parents) != 2 || c.Parents[0] != commits["c"] || c.Author != "Dev" || c.When.IsZero() {
+		t.Errorf("got %+v", c)
 	}
 	if _, _, err := r.LastChange(strings.Repeat("a", 40), "a"); !errors.Is(err, failure.ErrNotFound) {
 		t.Errorf("unknown commit: got %v", err)

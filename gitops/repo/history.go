@@ -47,28 +47,6 @@ func (r *Repository) Changed(from, to string) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// FirstParents returns the first-parent line that ends at head, newest first: at most limit commits, down to but
-// without until, which may be empty. It returns failure.ErrNotFound if head is not in the clone.
-func (r *Repository) FirstParents(head, until string, limit int) ([]estate.Commit, error) {
-	var line []*object.Commit
-	err := r.store.read(func(objects storer.EncodedObjectStorer) error {
-		start, err := commit(objects, head)
-		if err != nil {
-			return err
-		}
-		line, err = firstParents(objects, start.Hash, plumbing.NewHash(until), limit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	commits := make([]estate.Commit, 0, len(line))
-	for _, c := range line {
-		commits = append(commits, asCommit(c))
-	}
-	return commits, nil
-}
-
 // LastChange returns the newest commit on head's first-parent line that changed the file or directory at path: made
 // it, changed its content or mode, or removed it. It returns false if none did, and failure.ErrNotFound if head is
 // not in the clone.
@@ -123,6 +101,8 @@ func asCommit(c *object.Commit) estate.Commit {
 	return out
 }
 
+// firstParents returns the first-parent line that ends at head, newest first: at most limit commits, down to but
+// without until, which may be zero.
 func firstParents(objects storer.EncodedObjectStorer, head, until plumbing.Hash, limit int) ([]*object.Commit, error) {
 	var line []*object.Commit
 	for hash := head; hash != until && len(line) < limit; {
