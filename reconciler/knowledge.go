@@ -19,8 +19,8 @@ type knowledge struct {
 	units       map[estate.ServiceID]standing
 	// started are deployments that were triggered and that no list has shown yet.
 	started map[estate.ServiceID]start
-	// refused are the deployments that Spinnaker would not start, by correlation id, and why.
-	refused  map[string]string
+	// refused is what Spinnaker would not save or start, and why; see savingOf and deploymentOf.
+	refused  map[string]refusal
 	report   Report   // the last one
 	repaired []Repair // newest first, at most maxRepaired
 	passes   int64
@@ -28,6 +28,22 @@ type knowledge struct {
 
 // maxRepaired is how many repairs are remembered for people to read.
 const maxRepaired = 10
+
+// refusal is an effect that Spinnaker refused, and when it is worth asking again: a person has to change something
+// first, and may do so anywhere.
+type refusal struct {
+	why   string
+	until time.Time
+}
+
+// refusalPause is how long a refused effect is left alone.
+const refusalPause = time.Minute
+
+// refusedAt says why something is not to be tried at a time, or false if it is.
+func (k *knowledge) refusedAt(what string, now time.Time) (string, bool) {
+	r, ok := k.refused[what]
+	return r.why, ok && now.Before(r.until)
+}
 
 // start is a deployment that was triggered, and when.
 type start struct {
@@ -73,7 +89,7 @@ func (k *knowledge) forget() {
 	k.have = map[string][]pipeline.Document{}
 	k.deployments = map[estate.ServiceID]history{}
 	k.units = map[estate.ServiceID]standing{}
-	k.refused = map[string]string{}
+	k.refused = map[string]refusal{}
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.

@@ -137,7 +137,11 @@ func (x *effects) savePipeline(ctx context.Context, a phase.Action) error {
 	if _, err := x.r.Applications.EnsureApplication(ctx, pipeline.Application{Name: application, Email: x.r.Email}); err != nil {
 		return fmt.Errorf("application %s: %w", application, err)
 	}
-	if err := x.r.Pipelines.Save(ctx, p.Document); err != nil {
+	err := x.r.Pipelines.Save(ctx, p.Document)
+	if errors.Is(err, failure.ErrRefused) {
+		x.refuse(savingOf(x.d, a.Key), err)
+	}
+	if err != nil {
 		return err
 	}
 	x.r.done.saved.Add(1)
@@ -176,6 +180,18 @@ func (x *effects) changed(application string) {
 	defer x.mu.Unlock()
 	x.stale = append(x.stale, application)
 }
+
+// refuse remembers that Spinnaker refused something: asking again at once gives the same answer.
+func (x *effects) refuse(what string, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.k.refused[what] = refusal{err.Error(), x.r.Now().Add(refusalPause)}
+}
+
+// savingOf and deploymentOf name what can be refused: saving what a commit makes of a pipeline, and deploying what git
+// names for a unit.
+func savingOf(d *desired, pipelineID string) string { return pipelineID + " at " + d.head }
+func deploymentOf(u *unit) string                   { return u.service.ServiceID.String() + " at " + u.digest }
 
 func (x *effects) pipeline(id string) (generator.Pipeline, bool) {
 	for _, p := range x.d.pipelines {
@@ -216,17 +232,15 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 		// It may have started: the next observation finds it by its correlation id, or starts it then.
 		return fmt.Errorf("the answer was lost: %w", err)
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	if errors.Is(err, failure.ErrRefused) {
-		// Asking again gives the same answer: the service is blocked, and takes nobody's place, until it is looked
-		// at anew.
-		x.k.refused[refusal(u)] = fmt.Sprintf("%s: %v", a.Service, err)
+		x.refuse(deploymentOf(u), fmt.Errorf("%s: %w", a.Service, err))
 	}
 	if err != nil {
 		return err
 	}
 	x.r.done.deployments.Add(1)
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.k.started[a.Service] = start{phase.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
 	return nil
 }

@@ -29,7 +29,11 @@ func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowle
 	}
 	out := make([]phase.PipelineEvidence, 0, len(changes))
 	for _, c := range changes {
-		out = append(out, phase.PipelineEvidence{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason})
+		e := phase.PipelineEvidence{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
+		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && e.State != phase.PipelineSame {
+			e.State, e.Reason = phase.PipelineRefused, why
+		}
+		out = append(out, e)
 	}
 	return out, nil
 }
@@ -44,7 +48,7 @@ var pipelineStates = map[generator.Verb]phase.PipelineState{
 	generator.Create: phase.PipelineMissing,
 	generator.Update: phase.PipelineDiffers,
 	generator.Delete: phase.PipelineObsolete,
-	generator.Refuse: phase.PipelineIsForeign,
+	generator.Refuse: phase.PipelineRefused,
 }
 
 // listPipelines asks Gate for the pipelines of every application that the new stack has, or had.

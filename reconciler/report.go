@@ -63,6 +63,11 @@ func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, deci
 			report.Again = earlier(report.Again, now.Add(r.Poll))
 		}
 	}
+	for _, refused := range k.refused {
+		if refused.until.After(now) {
+			report.Again = earlier(report.Again, refused.until)
+		}
+	}
 	report.Drift, report.Repaired = driftOf(d, k), slices.Clone(k.repaired)
 	return report
 }

@@ -39,7 +39,7 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
 			Wanted: u.digest, Deployments: s.history.ours, Occupied: s.history.occupied,
 			Ready: s.standing.ready, Status: s.standing.status, Present: s.present,
-			Blocked: blocked(u, s.standing.drift, k),
+			Blocked: r.blocked(u, s.standing.drift, k),
 		}
 	}
 	return out, nil
@@ -47,7 +47,7 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 
 // blocked says why a unit must not be deployed as git names it. A refused object blocks it too: Spinnaker would
 // overwrite what is not ours.
-func blocked(u *unit, found drift.Entry, k *knowledge) string {
+func (r *Reconciler) blocked(u *unit, found drift.Entry, k *knowledge) string {
 	switch {
 	case u.err != nil:
 		return u.err.Error()
@@ -57,11 +57,9 @@ func blocked(u *unit, found drift.Entry, k *knowledge) string {
 		first := found.Plan.Refused[0]
 		return fmt.Sprintf("%s: %s: %s", u.service.ServiceID, first.Ref, first.Reason)
 	}
-	return k.refused[refusal(u)]
+	why, _ := k.refusedAt(deploymentOf(u), r.Now())
+	return why
 }
-
-// refusal is the key of a deployment that Spinnaker would not start.
-func refusal(u *unit) string { return u.service.ServiceID.String() + "@" + u.digest }
 
 // seen is what was observed of one unit.
 type seen struct {

@@ -44,7 +44,7 @@ const (
 	PhaseUnknown      Code = "phase-unknown"
 	FilesPending      Code = "files-pending"
 	PipelinesPending  Code = "pipelines-pending"
-	PipelineForeign   Code = "pipeline-foreign"
+	PipelineHeld      Code = "pipeline-refused"
 	NamespacesPending Code = "namespaces-pending"
 	VersionUnknown    Code = "version-unknown"
 	VersionsPending   Code = "versions-pending"

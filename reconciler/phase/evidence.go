@@ -60,8 +60,8 @@ const (
 	PipelineMissing  PipelineState = "missing"
 	PipelineDiffers  PipelineState = "differs"
 	PipelineObsolete PipelineState = "obsolete"
-	// PipelineIsForeign: a pipeline of the same name exists that does not carry our mark.
-	PipelineIsForeign PipelineState = "foreign"
+	// PipelineRefused: it must not be saved, because one of its name is not ours, or Spinnaker does not take it.
+	PipelineRefused PipelineState = "refused"
 )
 
 // ServiceEvidence is what is known of one service of the new stack.

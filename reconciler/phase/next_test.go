@@ -108,8 +108,8 @@ func TestNext(t *testing.T) {
 			}
 		}, "do step 5: pipelines-pending\n  save-pipeline api/deploy-prod2 [1]\n  delete-pipeline old/deploy-prod2 [2]"},
 		{"a foreign pipeline holds", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineIsForeign}}
-		}, "hold step 5: pipeline-foreign"},
+			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineRefused}}
+		}, "hold step 5: pipeline-refused"},
 		{"prepare complete", estate.Prepare, nil, "advance step 0: complete"},
 		{"prepare does not deploy", estate.Prepare, services(service("web", estate.Stateless)), "advance step 0: complete"},
 		{"namespaces before services", estate.Deploy, func(_ *estate.Migration, e *phase.Evidence) {

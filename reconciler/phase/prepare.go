@@ -51,9 +51,9 @@ func addPipelines(_ *estate.Migration, e *Evidence, _ time.Time) Progress {
 			a.Verb, a.Undo = SavePipeline, "save the pipeline as the commit before has it"
 		case PipelineObsolete:
 			a.Verb, a.Undo = DeletePipeline, "save the pipeline as the commit before has it"
-		case PipelineIsForeign:
+		case PipelineRefused:
 			if p.Waiting.Code == "" {
-				p.Waiting = because(PipelineForeign, "pipeline %s: %s", a.Target, pipe.Reason)
+				p.Waiting = because(PipelineHeld, "pipeline %s: %s", a.Target, pipe.Reason)
 			}
 			continue
 		}

@@ -25,7 +25,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	d := p.start(t)
 	p.await(t, d, "phase deploy is complete", complete(estate.Deploy))
 	p.patch(t, "profile", `[{"op": "replace", "path": "/spec/template/spec/containers/0/env/0/value", "value": "`+planted+`"}]`)
-	p.await(t, d, "the credential is put right", func(r scenario.Report) bool {
+	p.await(t, d, "the credential is put right", func(_ scenario.Report) bool {
 		return strings.Contains(written(t, *p.object(t, deployments, "profile")), "from-git-s3cret")
 	})
 	r := p.await(t, d, "the repair is told", func(r scenario.Report) bool { return len(r.Repaired) > 0 })

@@ -78,10 +78,13 @@ func TestOwners(t *testing.T) {
 	if err := killed.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	_ = killed.cmd.Wait() // from here on it holds no lock
 	eventually(t, func(context.Context) error { return noneLeft(t, killed.lab) })
-	if err := removeAbandoned(filepath.Dir(killed.lab.Dir)); err != nil {
-		t.Errorf("remove the killed lab's files: %v", err)
+	next, err := openState(t.Context(), "", filepath.Dir(killed.lab.Dir))
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer next.close()
 	if _, err := os.Stat(killed.lab.Dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the killed lab's files are still there: %v", err)
 	}
