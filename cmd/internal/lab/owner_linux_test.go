@@ -78,7 +78,9 @@ func TestOwners(t *testing.T) {
 	if err := killed.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = killed.cmd.Wait() // from here on it holds no lock
+	if _, err := killed.cmd.Process.Wait(); err != nil { // from here on it holds no lock
+		t.Fatal(err)
+	}
 	eventually(t, func(context.Context) error { return noneLeft(t, killed.lab) })
 	next, err := openState(t.Context(), "", filepath.Dir(killed.lab.Dir))
 	if err != nil {
