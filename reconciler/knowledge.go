@@ -10,8 +10,8 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// knowledge is what was observed of one migration and need not be asked again until it may have changed. It is
-// a cache: a full pass forgets it.
+// knowledge is what was observed of one migration and need not be asked again until it may have changed. It is a cache,
+// which a full pass forgets; only what was started, and what was told, is kept beyond that.
 type knowledge struct {
 	desired     *desired
 	have        map[string][]pipeline.Document // Gate's pipelines, by application

@@ -41,7 +41,7 @@ func (r *Reconciler) Pass(ctx context.Context, heads estate.Heads, scope Scope) 
 		}
 		r.publish(report)
 		heads[branch] = report.Commit
-		again = earlier(again, report.Again)
+		again = phase.Earlier(again, report.Again)
 	}
 	return again, errors.Join(errs...)
 }

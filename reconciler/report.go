@@ -60,12 +60,12 @@ func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, deci
 		report.Services = append(report.Services, serviceReport(s))
 		if len(s.Deployments) > 0 && !s.Deployments[0].Status.Complete() {
 			// Spinnaker cannot be watched, so a running execution is asked for.
-			report.Again = earlier(report.Again, now.Add(r.Poll))
+			report.Again = phase.Earlier(report.Again, now.Add(r.Poll))
 		}
 	}
 	for _, refused := range k.refused {
 		if refused.until.After(now) {
-			report.Again = earlier(report.Again, refused.until)
+			report.Again = phase.Earlier(report.Again, refused.until)
 		}
 	}
 	report.Drift, report.Repaired = driftOf(d, k), slices.Clone(k.repaired)
@@ -85,14 +85,6 @@ func serviceReport(s phase.ServiceEvidence) ServiceReport {
 		out.Status = s.Blocked
 	}
 	return out
-}
-
-// earlier is the earlier of two times; a zero time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // reports keeps the newest report of each migration for readers in other goroutines.

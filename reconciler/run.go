@@ -10,6 +10,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
 )
 
 // Wakes are the reasons to look again. A nil channel never wakes.
@@ -82,7 +83,7 @@ type alarm struct {
 	at  time.Time // zero: not set
 }
 
-func (a *alarm) set(at time.Time) { a.at = earlier(a.at, at) }
+func (a *alarm) set(at time.Time) { a.at = phase.Earlier(a.at, at) }
 func (a *alarm) clear()           { a.at = time.Time{} }
 
 // rings is a channel that receives at the time, and never if there is none.

@@ -95,3 +95,11 @@ type Action struct {
 	// Service is set for the effects on one service.
 	Service estate.ServiceID `json:"service,omitzero"`
 }
+
+// Earlier is the earlier of two times to look again; a zero time is none.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

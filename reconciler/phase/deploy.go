@@ -99,7 +99,7 @@ func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.T
 		case stuck:
 			halted = because(DeployFailed, "%s: %s", s.ID, reason)
 			halts++
-			p.Until = earliest(p.Until, until)
+			p.Until = Earlier(p.Until, until)
 		case blocked:
 			halted = because(ServiceBlocked, "%s", reason)
 			halts++
@@ -199,11 +199,4 @@ func deployment(s ServiceEvidence, reason string) Action {
 		Reason:  reason,
 		Undo:    "delete the service's objects in the new cluster",
 	}
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -96,9 +96,6 @@ func (d *Demo) Close() error {
 	return errors.Join(errs...)
 }
 
-// DaemonURL is where the daemon answers.
-func (d *Demo) DaemonURL() string { return d.daemon.URL }
-
 // ConfigFile is the daemon's configuration, for other commands to be tried with.
 func (d *Demo) ConfigFile() string { return d.daemon.Config }
 
