@@ -9,19 +9,19 @@ import (
 
 	"cutover/generator"
 	"cutover/gitops/estate"
-	"cutover/reconciler/phase"
+	"cutover/reconciler/evidence"
 )
 
 // trailer ends the message of a commit that changes the marker.
 const trailer = "Cutover-Phase: "
 
 // markerOf tells how the marker of a commit came to be what it is.
-func (r *Reconciler) markerOf(m estate.Migration, head string) (phase.MarkerEvidence, error) {
+func (r *Reconciler) markerOf(m estate.Migration, head string) (evidence.Marker, error) {
 	commit, ok, err := r.History.LastChange(head, m.MarkerPath())
 	if err != nil || !ok {
-		return phase.MarkerEvidence{}, err
+		return evidence.Marker{}, err
 	}
-	e := phase.MarkerEvidence{Commit: commit.Hash, Reviewed: r.Pushed}
+	e := evidence.Marker{Commit: commit.Hash, Reviewed: r.Pushed}
 	e.Trailer = trailerOf(commit.Message)
 	if len(commit.Parents) == 0 {
 		return e, nil
@@ -52,22 +52,22 @@ func trailerOf(message string) string {
 }
 
 // pendingFiles compares what the generator gives with what stands in a tree.
-func pendingFiles(files generator.Files, tree fs.FS) ([]phase.FileEvidence, error) {
-	var out []phase.FileEvidence
+func pendingFiles(files generator.Files, tree fs.FS) ([]evidence.File, error) {
+	var out []evidence.File
 	for _, f := range files.Write {
 		have, err := fs.ReadFile(tree, f.Path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			out = append(out, phase.FileEvidence{Path: f.Path, State: phase.FileMissing})
+			out = append(out, evidence.File{Path: f.Path, State: evidence.FileMissing})
 		case err != nil:
 			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		case !bytes.Equal(have, f.Data):
-			out = append(out, phase.FileEvidence{Path: f.Path, State: phase.FileDiffers})
+			out = append(out, evidence.File{Path: f.Path, State: evidence.FileDiffers})
 		}
 	}
 	for _, path := range files.Remove {
 		if _, err := fs.Stat(tree, path); err == nil {
-			out = append(out, phase.FileEvidence{Path: path, State: phase.FileObsolete})
+			out = append(out, evidence.File{Path: path, State: evidence.FileObsolete})
 		}
 	}
 	return out, nil

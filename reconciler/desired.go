@@ -10,20 +10,20 @@ import (
 
 	"cutover/generator"
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/object"
-	"cutover/reconciler/phase"
 )
 
 // desired is what git names at one commit of a migration's branch.
 type desired struct {
 	head      string
 	migration estate.Migration
-	marker    phase.MarkerEvidence
+	marker    evidence.Marker
 	estate    *estate.Estate // with the new stack in every service that gets it
 	files     generator.Files
-	pending   []phase.FileEvidence // those of files that the commit lacks or has otherwise
+	pending   []evidence.File // those of files that the commit lacks or has otherwise
 	pipelines []generator.Pipeline
 	units     []*unit // every service of the new stack, sorted by id; only from phase deploy on
 }

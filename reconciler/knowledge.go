@@ -6,8 +6,8 @@ import (
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/object"
-	"cutover/reconciler/phase"
 )
 
 // knowledge is what was observed of one migration and need not be asked again until it may have changed. It is a cache,
@@ -47,13 +47,13 @@ func (k *knowledge) refusedAt(what string, now time.Time) (string, bool) {
 
 // start is a deployment that was triggered, and when.
 type start struct {
-	phase.Deployment
+	evidence.Deployment
 	at time.Time
 }
 
 // history is what is known of a service's executions.
 type history struct {
-	ours []phase.Deployment // newest first
+	ours []evidence.Deployment // newest first
 	// occupied is the id of somebody else's execution that is under way; "" if none is.
 	occupied string
 	// listed says that nothing which we started is missing from Spinnaker's own list.

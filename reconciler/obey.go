@@ -10,6 +10,7 @@ import (
 	"cutover/generator"
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
 )
@@ -17,7 +18,7 @@ import (
 // obey performs a decision's actions. Those on one target follow each other in the decision's order, because a name may
 // have to be free before it is taken; the others are independent, and one that fails stops none of them. It returns the
 // branch's new head if an action moved it.
-func (r *Reconciler) obey(ctx context.Context, d *desired, e *phase.Evidence, actions []phase.Action, k *knowledge) (string, error) {
+func (r *Reconciler) obey(ctx context.Context, d *desired, e *evidence.Evidence, actions []phase.Action, k *knowledge) (string, error) {
 	x := effects{r: r, d: d, e: e, k: k, head: d.head}
 	err := each(ctx, byPlace(actions), func(ctx context.Context, actions []phase.Action) error {
 		for _, a := range actions {
@@ -57,7 +58,7 @@ func byPlace(actions []phase.Action) [][]phase.Action {
 type effects struct {
 	r *Reconciler
 	d *desired
-	e *phase.Evidence
+	e *evidence.Evidence
 
 	mu    sync.Mutex // guards what follows
 	k     *knowledge
@@ -241,7 +242,7 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 	x.r.done.deployments.Add(1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.started[a.Service] = start{phase.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
+	x.k.started[a.Service] = start{evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
 	return nil
 }
 

@@ -6,14 +6,14 @@ import (
 	"slices"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/object"
-	"cutover/reconciler/phase"
 )
 
 // observe gathers the evidence that the phase decides on. What k knows is not asked again.
-func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (phase.Evidence, error) {
+func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evidence.Evidence, error) {
 	var err error
-	e := phase.Evidence{Marker: d.marker, Files: d.pending}
+	e := evidence.Evidence{Marker: d.marker, Files: d.pending}
 	if e.Pipelines, err = r.observePipelines(ctx, d, k); err != nil {
 		return e, err
 	}

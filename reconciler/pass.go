@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
 )
@@ -88,7 +89,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		}
 	}
 	report := k.report // an error does not take away what is known
-	head, current, err := r.advance(ctx, branch, head, k, act, func(d *desired, e *phase.Evidence, decision phase.Decision) {
+	head, current, err := r.advance(ctx, branch, head, k, act, func(d *desired, e *evidence.Evidence, decision phase.Decision) {
 		report = r.reportOn(branch, d, e, decision, k)
 		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
@@ -114,7 +115,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 // advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys, and
 // returns the branch's head, which its own commits move, and whether what is known is from after its last effect. An
 // action that was done and is wanted again at once has no effect: that is an error, so that a pass always ends.
-func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *phase.Evidence, phase.Decision)) (string, bool, error) {
+func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *evidence.Evidence, phase.Decision)) (string, bool, error) {
 	var failed error // of some actions; what became of the others is still looked at
 	obeyed := map[string]bool{}
 	for {

@@ -8,11 +8,11 @@ import (
 	"cutover/generator"
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
-	"cutover/reconciler/phase"
+	"cutover/reconciler/evidence"
 )
 
 // observePipelines compares the new stack's pipelines with what Gate has.
-func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowledge) ([]phase.PipelineEvidence, error) {
+func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowledge) ([]evidence.Pipeline, error) {
 	if err := r.listPipelines(ctx, d, k); err != nil {
 		return nil, err
 	}
@@ -27,11 +27,11 @@ func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowle
 	if err != nil {
 		return nil, fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
 	}
-	out := make([]phase.PipelineEvidence, 0, len(changes))
+	out := make([]evidence.Pipeline, 0, len(changes))
 	for _, c := range changes {
-		e := phase.PipelineEvidence{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
-		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && e.State != phase.PipelineSame {
-			e.State, e.Reason = phase.PipelineRefused, why
+		e := evidence.Pipeline{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
+		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && e.State != evidence.PipelineSame {
+			e.State, e.Reason = evidence.PipelineRefused, why
 		}
 		out = append(out, e)
 	}
@@ -43,12 +43,12 @@ func isOurs(doc pipeline.Document) bool {
 	return ok
 }
 
-var pipelineStates = map[generator.Verb]phase.PipelineState{
-	generator.Keep:   phase.PipelineSame,
-	generator.Create: phase.PipelineMissing,
-	generator.Update: phase.PipelineDiffers,
-	generator.Delete: phase.PipelineObsolete,
-	generator.Refuse: phase.PipelineRefused,
+var pipelineStates = map[generator.Verb]evidence.PipelineState{
+	generator.Keep:   evidence.PipelineSame,
+	generator.Create: evidence.PipelineMissing,
+	generator.Update: evidence.PipelineDiffers,
+	generator.Delete: evidence.PipelineObsolete,
+	generator.Refuse: evidence.PipelineRefused,
 }
 
 // listPipelines asks Gate for the pipelines of every application that the new stack has, or had.

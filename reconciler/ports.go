@@ -3,11 +3,15 @@ package reconciler
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/object"
+	"cutover/reconciler/record"
 )
 
 // Errors of every port are wrapped around those of package failure.
@@ -40,6 +44,26 @@ type Committer interface {
 	// Commit makes the change and pushes it, and returns the new head; the parent if there was nothing to
 	// change. It fails with failure.ErrConflict if the branch moved meanwhile.
 	Commit(ctx context.Context, c estate.Change) (string, error)
+}
+
+// Merger brings one branch's changes to another by path.
+type Merger interface {
+	// Divergence compares what happened on two commits since they parted: what a merge of theirs into ours would take,
+	// and what it could not.
+	Divergence(ctx context.Context, ours, theirs string) (estate.Divergence, error)
+	// Merge makes and pushes a commit on branch, whose head must still be c.Parent, with theirs as its second parent:
+	// the files of Parent, with every path taken that only theirs changed, and then c.Write and c.Remove. It fails with
+	// failure.ErrRefused if paths are in conflict, and with failure.ErrConflict if the branch moved meanwhile.
+	Merge(ctx context.Context, c estate.Change, theirs string) (string, error)
+}
+
+// Branches creates and deletes branches.
+type Branches interface {
+	// Propose makes branch point at a new commit with the change on top of c.Parent, whatever it pointed at before, and
+	// returns the commit. The same change on the same parent gives the same commit, and pushes nothing the second time.
+	Propose(ctx context.Context, c estate.Change) (string, error)
+	// DeleteBranch deletes a branch; one that is not there is no error.
+	DeleteBranch(ctx context.Context, branch string) error
 }
 
 // Applications is Spinnaker's list of applications.
@@ -87,4 +111,121 @@ type Applier interface {
 type Cluster interface {
 	Observer
 	Applier
+}
+
+// Reviews are the pull requests of the values repository's host.
+type Reviews interface {
+	// Open lists the open pull requests, sorted by number.
+	Open(ctx context.Context) ([]review.PullRequest, error)
+	// Ensure gives the pull request from d.Head into d.Base: the open one, brought up to date with d, or a new one.
+	// Two calls at once open one.
+	Ensure(ctx context.Context, d review.Draft) (review.PullRequest, error)
+	// Close closes a pull request without merging it. One that is not open is no error.
+	Close(ctx context.Context, number int) error
+	// Paths are the paths that a pull request changes, sorted.
+	Paths(ctx context.Context, number int) ([]string, error)
+	// File is a file as it is at a commit; failure.ErrNotFound if there is none.
+	File(ctx context.Context, commit, path string) ([]byte, error)
+	// Arrival tells by which merged pull request into branch a commit came; failure.ErrNotFound if by none.
+	Arrival(ctx context.Context, branch, commit string) (review.Arrival, error)
+}
+
+// Conversations are what is said about pull requests and commits.
+type Conversations interface {
+	// Comments lists what was said under a pull request and in its reviews, oldest first.
+	Comments(ctx context.Context, number int) ([]review.Comment, error)
+	// Comment puts our comment of that mark under a pull request, or edits it in place if its text is another. There is
+	// never a second one of the same mark.
+	Comment(ctx context.Context, number int, mark, text string) error
+	// Statuses are the newest statuses of a commit, one for each context, sorted by context.
+	Statuses(ctx context.Context, commit string) ([]review.Status, error)
+	// SetStatus sets a commit's status in a context, unless it is so already.
+	SetStatus(ctx context.Context, commit string, s review.Status) error
+}
+
+// Secrets is the store of the product's secrets.
+type Secrets interface {
+	// Compare tells in what the copy differs, and what the policies that the copy needs lack. Values are compared by
+	// keyed hash. An original without any secret is failure.ErrRefused.
+	Compare(ctx context.Context, t evidence.SecretTree) (evidence.Secrets, error)
+	// Copy makes the copies of the given paths as they should be. What a copy held stays as an older version of it; what
+	// the original lacks is left alone.
+	Copy(ctx context.Context, t evidence.SecretTree, paths []string) error
+}
+
+// Roles are the roles of IAM.
+type Roles interface {
+	// Role tells whether the role trusts the principal.
+	Role(ctx context.Context, name, principal string) (evidence.Role, error)
+	// Trust adds the principal to the role's trust policy, and changes nothing else in it. It fails with
+	// failure.ErrConflict if somebody else changes the policy meanwhile.
+	Trust(ctx context.Context, name, principal string) error
+	// Distrust removes what Trust added, and only that.
+	Distrust(ctx context.Context, name, principal string) error
+}
+
+// Alarms is Alertmanager.
+type Alarms interface {
+	// Silences lists the active silences of an owner, sorted by id.
+	Silences(ctx context.Context, owner string) ([]evidence.Silence, error)
+	// Silence creates the silence, or, if it has an id, changes that one. It returns the id, which a change may renew.
+	Silence(ctx context.Context, s evidence.Silence) (string, error)
+	// Expire ends a silence now. One that has ended is no error.
+	Expire(ctx context.Context, id string) error
+}
+
+// Edge is the fleet of proxies that splits the traffic.
+type Edge interface {
+	// Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
+	// answer is in the list, with the reason.
+	Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error)
+	// SetWeight gives server to the weight and server from the rest of 100 at every named proxy, or at none: after an
+	// error those that took it are put back.
+	SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error
+}
+
+// Measurements is Prometheus.
+type Measurements interface {
+	// Measure evaluates a query to one number; failure.ErrNotFound if it gives none.
+	Measure(ctx context.Context, query string) (float64, error)
+}
+
+// Prober asks a service over HTTP, once.
+type Prober interface {
+	// Probe returns the status that a GET of url answers with, redirects not followed.
+	Probe(ctx context.Context, url string) (int, error)
+}
+
+// Journal remembers.
+type Journal interface {
+	// Append writes an entry, and returns its id when it is safe on disk. After an error nothing was written.
+	Append(ctx context.Context, e record.Entry) (int64, error)
+	// End adds an action's result to its entry.
+	End(ctx context.Context, id int64, outcome record.Outcome, reason string, at time.Time) error
+	// Note gives a note of a migration, or false if there is none.
+	Note(ctx context.Context, m estate.MigrationName, key string) (record.Note, bool, error)
+	// SetNote writes a note over the one of the same key.
+	SetNote(ctx context.Context, m estate.MigrationName, n record.Note) error
+}
+
+// Surveyor tells whether a cluster is ready for what will come.
+type Surveyor interface {
+	// Survey reads what the cluster has, and how the named releases stand. What it needs and what it does not serve are
+	// not its to know.
+	Survey(ctx context.Context, releases []estate.Release) (evidence.Survey, error)
+	// DryRun asks the cluster which of the objects it would not take. It writes nothing.
+	DryRun(ctx context.Context, objects []object.Object) ([]evidence.Rejection, error)
+	// Version is the cluster's Kubernetes version, such as v1.37.2.
+	Version(ctx context.Context) (string, error)
+}
+
+// Workloads is what the reconciler needs of running Pods.
+type Workloads interface {
+	// Pods lists the Pods of a namespace that a label selector matches, terminating ones too, sorted by name.
+	Pods(ctx context.Context, namespace string, selector map[string]string) ([]object.Pod, error)
+	// Restart sets an annotation in a workload's Pod template, as a field of its own manager, and so begins a rollout
+	// unless the annotation is there already.
+	Restart(ctx context.Context, workload object.Ref, annotation, value string) error
+	// RunCronJob makes a Job of that name from a CronJob's template, unless it exists.
+	RunCronJob(ctx context.Context, cronJob object.Ref, name string) error
 }

@@ -8,6 +8,7 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
 )
 
@@ -49,7 +50,7 @@ type ServiceReport struct {
 	Ready     bool             `json:"ready"`
 }
 
-func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, decision phase.Decision, k *knowledge) Report {
+func (r *Reconciler) reportOn(branch string, d *desired, e *evidence.Evidence, decision phase.Decision, k *knowledge) Report {
 	report := Report{Branch: branch, Decision: decision, Again: decision.Until}
 	now := r.Now()
 	report.Commit, report.Migration, report.Marker = d.head, d.migration.Name, d.migration.Marker
@@ -72,7 +73,7 @@ func (r *Reconciler) reportOn(branch string, d *desired, e *phase.Evidence, deci
 	return report
 }
 
-func serviceReport(s phase.ServiceEvidence) ServiceReport {
+func serviceReport(s evidence.Service) ServiceReport {
 	out := ServiceReport{Service: s.ID, Class: s.Class, Version: s.Pinned, Ready: s.Ready, Status: s.Status}
 	if len(s.Deployments) > 0 {
 		last := s.Deployments[0]

@@ -11,6 +11,7 @@ import (
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/manifest"
 	"cutover/reconciler/object"
@@ -18,7 +19,7 @@ import (
 )
 
 // observeServices looks at every service of the new stack.
-func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge) ([]phase.ServiceEvidence, error) {
+func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge) ([]evidence.Service, error) {
 	deploys := deployPipelines(d)
 	seen, err := gather(ctx, d.units, func(ctx context.Context, u *unit) (seen, error) {
 		return r.observeUnit(ctx, d, u, deploys, k)
@@ -26,7 +27,7 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 	if err != nil {
 		return nil, err
 	}
-	out := make([]phase.ServiceEvidence, len(d.units))
+	out := make([]evidence.Service, len(d.units))
 	for i, u := range d.units {
 		s := seen[i]
 		id := u.service.ServiceID
@@ -34,7 +35,7 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 		if s.history.listed {
 			delete(k.started, id)
 		}
-		out[i] = phase.ServiceEvidence{
+		out[i] = evidence.Service{
 			ID: id, Class: u.service.Class,
 			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
 			Wanted: u.digest, Deployments: s.history.ours, Occupied: s.history.occupied,
@@ -93,7 +94,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
 	}
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
-		s.history.ours = []phase.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
+		s.history.ours = []evidence.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
 	}
 	return s, err
 }
@@ -223,12 +224,12 @@ func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeli
 			h.occupied = x.ID
 		}
 	}
-	slices.SortStableFunc(h.ours, func(a, b phase.Deployment) int { return b.Number - a.Number })
+	slices.SortStableFunc(h.ours, func(a, b evidence.Deployment) int { return b.Number - a.Number })
 	return r.withStarted(ctx, h, k.started[id])
 }
 
-func asDeployment(c phase.Correlation, x pipeline.Execution) phase.Deployment {
-	return phase.Deployment{Digest: c.Digest, Number: c.Number, ID: x.ID, Status: x.Status, Reason: x.Reason, Ended: x.Ended}
+func asDeployment(c phase.Correlation, x pipeline.Execution) evidence.Deployment {
+	return evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: x.ID, Status: x.Status, Reason: x.Reason, Ended: x.Ended}
 }
 
 // unseen is how long an execution that Spinnaker does not know is taken for one that it does not know yet.

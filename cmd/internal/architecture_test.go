@@ -27,7 +27,7 @@ const module = "cutover"
 // floors lists every package of the program, from nouns and data up to the commands. A package imports packages
 // of lower floors only. An entry that ends in "/..." stands for a package and everything below it.
 var floors = [][]string{
-	0: {"gitops/estate", "generator/pipeline", "reconciler/failure", "reconciler/object", "templates", "charts/..."},
+	0: {"gitops/estate", "generator/pipeline", "gitops/review", "reconciler/evidence", "reconciler/failure", "reconciler/object", "reconciler/record", "templates", "charts/..."},
 	1: {"generator", "gitops/values/...", "reconciler/manifest", "reconciler/drift", "reconciler/phase", "reconciler/invariant"},
 	2: {"reconciler", "reconciler/remote/...", "reconciler/journal/...", "gitops/repo/...", "gitops/githost/..."},
 	3: {"reconciler/contract/...", "reconciler/world/...", "reconciler/manifest/manifesttest"},
@@ -41,8 +41,10 @@ const lastPure = 1
 // sideways are the imports within a floor that are meant. All others are refused: packages of one floor that
 // know each other cannot be understood, or replaced, one at a time.
 var sideways = map[string][]string{
-	"charts":                     {"gitops/estate"}, // a chart's files are estate.Files
-	"templates":                  {"gitops/estate"}, // a template is an estate.Template
+	"charts":                     {"gitops/estate"},                       // a chart's files are estate.Files
+	"templates":                  {"gitops/estate"},                       // a template is an estate.Template
+	"reconciler/evidence":        {"gitops/estate", "generator/pipeline"}, // what was seen is named in their terms
+	"reconciler/record":          {"gitops/estate"},
 	"cmd/internal/app":           {"cmd/internal/web"},
 	"cmd/internal/cli":           {"cmd/internal/app", "cmd/internal/demo", "cmd/internal/lab/...", "cmd/internal/term", "cmd/internal/web"},
 	"cmd/internal/demo":          {"cmd/internal/lab/...", "cmd/internal/term"},

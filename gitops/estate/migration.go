@@ -12,21 +12,38 @@ type Migration struct {
 	To      Side
 	Branch  string // the branch that is the truth for the new cluster
 
-	Rewrite    []Rewrite     // step 3
-	Trust      Trust         // step 4
-	Parallel   int           // steps 6 and 10: how many services are deployed at once
-	Smoke      []Smoke       // steps 7 and 12
-	Alarms     Alarms        // steps 13 and 18
-	Edge       Edge          // steps 14 and 15
-	DNS        []DNS         // step 16
-	Singletons []Link        // steps 11 and 17
-	Exclusive  []ServiceName // step 19: these first, in this order; the rest follow by name
-	Swap       [2]string     // step 20: the two Spinnaker accounts
-	Cleanup    Removal       // step 22
+	Infrastructure []Release     // step 1
+	Rewrite        []Rewrite     // step 3
+	Trust          Trust         // step 4
+	Parallel       int           // steps 6 and 10: how many services are deployed at once
+	Smoke          []Smoke       // steps 7 and 12
+	Alarms         Alarms        // steps 13 and 18
+	Edge           Edge          // steps 14 and 15
+	DNS            []DNS         // step 16
+	Singletons     []Link        // steps 11 and 17
+	Exclusive      []ServiceName // step 19: these first, in this order; the rest follow by name
+	Swap           [2]string     // step 20: the two Spinnaker accounts
+	Cleanup        Removal       // step 22
 
 	Marker Marker // zero if the migration has no phase.yaml
 	// Listed are the services that stacks.yaml names, whether or not they still exist; sorted.
 	Listed []ServiceID
+	// Opened are the exceptions from the freeze that break-glass.yaml names, sorted by service.
+	Opened []BreakGlass
+}
+
+// Release is an infrastructure chart that has to run in the new cluster before anything is deployed there.
+type Release struct {
+	Namespace NamespaceName
+	Name      string // of the Helm release
+}
+
+// BreakGlass lets one service be deployed to the old cluster during the freeze.
+type BreakGlass struct {
+	Service ServiceName
+	By      string // who asked for it
+	Reason  string
+	Until   time.Time
 }
 
 // Side is one end of a migration.
@@ -84,6 +101,8 @@ type Edge struct {
 	Proxies  []string // names; their addresses are in the daemon's configuration
 	Backend  string
 	From, To string // the backend's two servers
+	// Auto lets a marker name any later weight: those between are baked one after the other.
+	Auto     bool
 	Steps    []EdgeStep
 	Analysis []Analysis
 }
@@ -139,6 +158,9 @@ func (m *Migration) StacksPath() string { return m.Path + "/stacks.yaml" }
 
 // VersionsPath is the generated file that pins each service's image version.
 func (m *Migration) VersionsPath() string { return m.Path + "/versions.yaml" }
+
+// BreakGlassPath is the file that names the exceptions from the freeze.
+func (m *Migration) BreakGlassPath() string { return m.Path + "/break-glass.yaml" }
 
 // MarkerPath is the file that says where the migration should stand.
 func (m *Migration) MarkerPath() string { return m.Path + "/phase.yaml" }

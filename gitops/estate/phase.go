@@ -58,6 +58,8 @@ type Marker struct {
 	// Weight is the share of traffic that the new cluster should get, in percent, 0 to 100. It is set in
 	// the canary phase only.
 	Weight int `json:"weight,omitempty"`
+	// Paused says why the migration stands still; "" if it does not. What it has reached is kept up.
+	Paused string `json:"paused,omitempty"`
 }
 
 func (m Marker) String() string {

@@ -28,6 +28,15 @@ type Change struct {
 	Message string   // with its trailers
 }
 
+// Divergence is what two branches did since they parted.
+type Divergence struct {
+	Base string // the commit where they parted
+	// Behind counts the commits on their first-parent line since then; 0 if ours has all of theirs.
+	Behind int
+	// Take are the paths that only theirs changed, Conflicts those that both changed in different ways; sorted.
+	Take, Conflicts []string
+}
+
 // Touches tells whether a change of the given paths reaches one of the sources. A source that ends in "/" stands for
 // everything below it.
 func Touches(sources, changed []string) bool {

@@ -6,6 +6,7 @@ import (
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 )
 
 // Waves are the classes that step 6 deploys, in its order: the singleton comes before its clients, and an
@@ -20,7 +21,7 @@ const (
 
 // deployServices is step 6. A wave begins when every service of the one before is ready, so that nothing meets
 // a dependency that is not there yet.
-func deployServices(m *estate.Migration, e *Evidence, now time.Time) Progress {
+func deployServices(m *estate.Migration, e *evidence.Evidence, now time.Time) Progress {
 	p := Progress{}
 	for _, ns := range e.Namespaces {
 		p.Actions = append(p.Actions, Action{Verb: CreateNamespace, Target: ns.String(), Reason: "the new cluster lacks it", Undo: "delete the namespace"})
@@ -50,7 +51,7 @@ func deployServices(m *estate.Migration, e *Evidence, now time.Time) Progress {
 }
 
 // pinVersions asks for the commit of versions.yaml as long as it lacks a version that could be read.
-func pinVersions(m *estate.Migration, e *Evidence) (Progress, bool) {
+func pinVersions(m *estate.Migration, e *evidence.Evidence) (Progress, bool) {
 	missing := 0
 	for _, s := range e.Services {
 		if s.Pinned.IsZero() && !s.Running.IsZero() {
@@ -68,7 +69,7 @@ func pinVersions(m *estate.Migration, e *Evidence) (Progress, bool) {
 
 // deployWave brings the services of one class to the objects that git names, as many at once as the migration
 // allows. A service that fails keeps the next wave from beginning; the others of its wave go on.
-func deployWave(m *estate.Migration, e *Evidence, class estate.Class, now time.Time) Progress {
+func deployWave(m *estate.Migration, e *evidence.Evidence, class estate.Class, now time.Time) Progress {
 	var (
 		p       Progress
 		running int
@@ -134,7 +135,7 @@ const (
 )
 
 // judge says where one service stands, why, and when a stuck one is tried again (zero: never).
-func judge(s ServiceEvidence, now time.Time) (state, string, time.Time) {
+func judge(s evidence.Service, now time.Time) (state, string, time.Time) {
 	if s.Blocked != "" {
 		return blocked, s.Blocked, time.Time{}
 	}
@@ -175,7 +176,7 @@ func pause(failures int) time.Duration {
 }
 
 // failuresOf counts how many deployments of the wanted objects have failed in a row.
-func failuresOf(s ServiceEvidence) int {
+func failuresOf(s evidence.Service) int {
 	n := 0
 	for _, d := range s.Deployments {
 		if d.Digest != s.Wanted || d.Status == pipeline.Succeeded {
@@ -186,7 +187,7 @@ func failuresOf(s ServiceEvidence) int {
 	return n
 }
 
-func deployment(s ServiceEvidence, reason string) Action {
+func deployment(s evidence.Service, reason string) Action {
 	number := 1
 	if len(s.Deployments) > 0 {
 		number = s.Deployments[0].Number + 1

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 )
 
 // Next decides what to do now to bring the world to where the marker says that it should stand.
-func Next(m *estate.Migration, e *Evidence, now time.Time) Decision {
+func Next(m *estate.Migration, e *evidence.Evidence, now time.Time) Decision {
 	if reason := refusal(m, e); reason.Code != "" {
 		return Decision{Kind: Refuse, Reason: reason}
 	}
@@ -33,7 +34,7 @@ func Next(m *estate.Migration, e *Evidence, now time.Time) Decision {
 }
 
 // refusal says why the marker counts for nothing, or nothing if it counts.
-func refusal(m *estate.Migration, e *Evidence) Reason {
+func refusal(m *estate.Migration, e *evidence.Evidence) Reason {
 	at, before := m.Marker, e.Marker.Before
 	switch {
 	case at.Phase == 0:
@@ -73,7 +74,7 @@ type StepProgress struct {
 
 // Overview lists every step of the table with its progress. Steps of phases that the marker has not reached
 // have none.
-func Overview(m *estate.Migration, e *Evidence, now time.Time) []StepProgress {
+func Overview(m *estate.Migration, e *evidence.Evidence, now time.Time) []StepProgress {
 	out := make([]StepProgress, 0, len(Table))
 	for _, step := range Table {
 		row := StepProgress{Number: step.Number, Phase: step.Phase, Title: step.Title}

@@ -10,6 +10,7 @@ import (
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
 )
 
@@ -26,14 +27,14 @@ func migration(p estate.Phase) *estate.Migration {
 }
 
 // marked is evidence of a marker that arrived as it should.
-func marked(p estate.Phase) phase.Evidence {
-	return phase.Evidence{Marker: phase.MarkerEvidence{
+func marked(p estate.Phase) evidence.Evidence {
+	return evidence.Evidence{Marker: evidence.Marker{
 		Commit: "0123456789abcdef", Trailer: p.String(), Before: estate.Marker{Phase: p - 1}, Reviewed: true,
 	}}
 }
 
-func service(name string, class estate.Class, edit ...func(*phase.ServiceEvidence)) phase.ServiceEvidence {
-	s := phase.ServiceEvidence{
+func service(name string, class estate.Class, edit ...func(*evidence.Service)) evidence.Service {
+	s := evidence.Service{
 		ID: estate.ServiceID{
 			Product:   estate.Must(estate.ParseProductName("orbit")),
 			Namespace: estate.Must(estate.ParseNamespaceName("core")),
@@ -48,17 +49,17 @@ func service(name string, class estate.Class, edit ...func(*phase.ServiceEvidenc
 	return s
 }
 
-func deployed(status pipeline.Status, digest string, number int, ago time.Duration) func(*phase.ServiceEvidence) {
-	return func(s *phase.ServiceEvidence) {
-		d := phase.Deployment{Digest: digest, Number: number, ID: fmt.Sprintf("E%d", number), Status: status, Ended: t0.Add(-ago)}
+func deployed(status pipeline.Status, digest string, number int, ago time.Duration) func(*evidence.Service) {
+	return func(s *evidence.Service) {
+		d := evidence.Deployment{Digest: digest, Number: number, ID: fmt.Sprintf("E%d", number), Status: status, Ended: t0.Add(-ago)}
 		if status == pipeline.Terminal {
 			d.Reason = "bake: no such chart"
 		}
-		s.Deployments = append([]phase.Deployment{d}, s.Deployments...)
+		s.Deployments = append([]evidence.Deployment{d}, s.Deployments...)
 	}
 }
 
-func isReady(s *phase.ServiceEvidence) {
+func isReady(s *evidence.Service) {
 	deployed(pipeline.Succeeded, "d1", len(s.Deployments)+1, time.Hour)(s)
 	s.Ready = true
 }
@@ -83,44 +84,44 @@ func TestNext(t *testing.T) {
 	tests := []struct {
 		name  string
 		phase estate.Phase
-		edit  func(*estate.Migration, *phase.Evidence)
+		edit  func(*estate.Migration, *evidence.Evidence)
 		want  string
 	}{
 		{"no marker", 0, nil, "refuse step 0: marker-missing"},
 		{"a phase without steps", estate.Canary, nil, "refuse step 0: phase-unknown"},
-		{"pushed marker", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Reviewed = false }, "refuse step 0: marker-pushed"},
-		{"marker without trailer", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Trailer = "" }, "refuse step 0: marker-trailer"},
-		{"trailer of another phase", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Trailer = "deploy" }, "refuse step 0: marker-trailer"},
-		{"marker skips prepare", estate.Deploy, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Before = estate.Marker{} }, "refuse step 0: marker-skips"},
-		{"marker goes back", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) { e.Marker.Before = estate.Marker{Phase: estate.Deploy} }, "refuse step 0: marker-back"},
-		{"pipelines go before the file that names them", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Files = []phase.FileEvidence{{Path: "stacks.yaml", State: phase.FileDiffers}}
-			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "new", Name: "deploy-prod2", State: phase.PipelineMissing}, {ID: "2", Application: "old", Name: "deploy-prod2", State: phase.PipelineObsolete}}
+		{"pushed marker", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Reviewed = false }, "refuse step 0: marker-pushed"},
+		{"marker without trailer", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Trailer = "" }, "refuse step 0: marker-trailer"},
+		{"trailer of another phase", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Trailer = "deploy" }, "refuse step 0: marker-trailer"},
+		{"marker skips prepare", estate.Deploy, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Before = estate.Marker{} }, "refuse step 0: marker-skips"},
+		{"marker goes back", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Before = estate.Marker{Phase: estate.Deploy} }, "refuse step 0: marker-back"},
+		{"pipelines go before the file that names them", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) {
+			e.Files = []evidence.File{{Path: "stacks.yaml", State: evidence.FileDiffers}}
+			e.Pipelines = []evidence.Pipeline{{ID: "1", Application: "new", Name: "deploy-prod2", State: evidence.PipelineMissing}, {ID: "2", Application: "old", Name: "deploy-prod2", State: evidence.PipelineObsolete}}
 		}, "do step 3: pipelines-pending\n  delete-pipeline old/deploy-prod2 [2]"},
-		{"files first", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Files = []phase.FileEvidence{{Path: "a", State: phase.FileMissing}}
-			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineMissing}}
+		{"files first", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) {
+			e.Files = []evidence.File{{Path: "a", State: evidence.FileMissing}}
+			e.Pipelines = []evidence.Pipeline{{ID: "1", Application: "api", Name: "deploy-prod2", State: evidence.PipelineMissing}}
 		}, "do step 3: files-pending\n  commit-files migration/eks"},
-		{"then pipelines", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Pipelines = []phase.PipelineEvidence{
-				{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineMissing},
-				{ID: "2", Application: "old", Name: "deploy-prod2", State: phase.PipelineObsolete},
+		{"then pipelines", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) {
+			e.Pipelines = []evidence.Pipeline{
+				{ID: "1", Application: "api", Name: "deploy-prod2", State: evidence.PipelineMissing},
+				{ID: "2", Application: "old", Name: "deploy-prod2", State: evidence.PipelineObsolete},
 			}
 		}, "do step 5: pipelines-pending\n  save-pipeline api/deploy-prod2 [1]\n  delete-pipeline old/deploy-prod2 [2]"},
-		{"a foreign pipeline holds", estate.Prepare, func(_ *estate.Migration, e *phase.Evidence) {
-			e.Pipelines = []phase.PipelineEvidence{{ID: "1", Application: "api", Name: "deploy-prod2", State: phase.PipelineRefused}}
+		{"a foreign pipeline holds", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) {
+			e.Pipelines = []evidence.Pipeline{{ID: "1", Application: "api", Name: "deploy-prod2", State: evidence.PipelineRefused}}
 		}, "hold step 5: pipeline-refused"},
 		{"prepare complete", estate.Prepare, nil, "advance step 0: complete"},
 		{"prepare does not deploy", estate.Prepare, services(service("web", estate.Stateless)), "advance step 0: complete"},
-		{"namespaces before services", estate.Deploy, func(_ *estate.Migration, e *phase.Evidence) {
+		{"namespaces before services", estate.Deploy, func(_ *estate.Migration, e *evidence.Evidence) {
 			e.Namespaces = []estate.NamespaceName{estate.Must(estate.ParseNamespaceName("core"))}
-			e.Services = []phase.ServiceEvidence{service("web", estate.Stateless)}
+			e.Services = []evidence.Service{service("web", estate.Stateless)}
 		}, "do step 6: namespaces-pending\n  create-namespace core"},
 		{"versions before services", estate.Deploy, services(service("web", estate.Stateless, unpinned)), "do step 6: versions-pending\n  pin-versions migration/eks"},
-		{"unknown version holds", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} })), "hold step 6: version-unknown"},
-		{"an unknown version does not stop the others of its wave", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} }), service("api", estate.Stateless)),
+		{"unknown version holds", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "hold step 6: version-unknown"},
+		{"an unknown version does not stop the others of its wave", estate.Deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} }), service("api", estate.Stateless)),
 			"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
-		{"unknown version of an exclusive service does not", estate.Deploy, services(service("push", estate.Exclusive, unpinned, func(s *phase.ServiceEvidence) { s.Running = estate.Version{} })), "advance step 0: complete"},
+		{"unknown version of an exclusive service does not", estate.Deploy, services(service("push", estate.Exclusive, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "advance step 0: complete"},
 		{"as many as are allowed at once", estate.Deploy, services(service("a", estate.Stateless), service("b", estate.Stateless), service("c", estate.Stateless)),
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.1]\n  deploy orbit/core/b [cutover.b.d1.1]"},
 		{"a running one takes a place", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Running, "d1", 1, 0)), service("b", estate.Stateless), service("c", estate.Stateless)),
@@ -133,7 +134,7 @@ func TestNext(t *testing.T) {
 		{"then the client", estate.Deploy, services(service("api", estate.StatefulClient), service("match", estate.Singleton, isReady), service("web", estate.Stateless, isReady)),
 			"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
 		{"never an exclusive one", estate.Deploy, services(service("push", estate.Exclusive), service("api", estate.StatefulClient, isReady)), "advance step 0: complete"},
-		{"a commit deploys what it changes", estate.Deploy, services(service("a", estate.Stateless, isReady, func(s *phase.ServiceEvidence) { s.Wanted = "d2" }), service("b", estate.Stateless, isReady)),
+		{"a commit deploys what it changes", estate.Deploy, services(service("a", estate.Stateless, isReady, func(s *evidence.Service) { s.Wanted = "d2" }), service("b", estate.Stateless, isReady)),
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d2.2]"},
 		{"a failure holds the wave and is tried again", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d1", 1, 20*time.Second)), service("b", estate.Stateless, isReady), service("match", estate.Singleton)),
 			"hold step 6: deploy-failed until +40s"},
@@ -151,14 +152,14 @@ func TestNext(t *testing.T) {
 		{"a person's cancel stands", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Canceled, "d1", 1, time.Hour))), "hold step 6: deploy-failed"},
 		{"until git names something else", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Canceled, "d0", 1, time.Hour))),
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.2]"},
-		{"somebody else's execution is waited for", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Occupied = "X1" })), "hold step 6: deploying"},
+		{"somebody else's execution is waited for", estate.Deploy, services(service("a", estate.Stateless, func(s *evidence.Service) { s.Occupied = "X1" })), "hold step 6: deploying"},
 		{"an unhealthy service takes no place", estate.Deploy, services(
 			service("a", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0)), service("b", estate.Stateless, deployed(pipeline.Succeeded, "d1", 1, 0)), service("c", estate.Stateless)),
 			"do step 6: deploying\n  deploy orbit/core/c [cutover.c.d1.1]"},
-		{"an exclusive service in both clusters stops all", estate.Deploy, services(service("a", estate.Stateless), service("push", estate.Exclusive, func(s *phase.ServiceEvidence) { s.Present = "Deployment/push" })), "hold step 6: exclusive-present"},
+		{"an exclusive service in both clusters stops all", estate.Deploy, services(service("a", estate.Stateless), service("push", estate.Exclusive, func(s *evidence.Service) { s.Present = "Deployment/push" })), "hold step 6: exclusive-present"},
 		{"a fix is deployed at once", estate.Deploy, services(service("a", estate.Stateless, deployed(pipeline.Terminal, "d0", 1, 0))),
 			"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.2]"},
-		{"what cannot be rendered holds", estate.Deploy, services(service("a", estate.Stateless, func(s *phase.ServiceEvidence) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
+		{"what cannot be rendered holds", estate.Deploy, services(service("a", estate.Stateless, func(s *evidence.Service) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
 			"hold step 6: service-blocked"},
 		{"an unknown status is never an end", estate.Deploy, services(service("a", estate.Stateless, deployed("NEW_WORD", "d1", 1, 0))), "hold step 6: deploying"},
 	}
@@ -184,15 +185,15 @@ func TestNext(t *testing.T) {
 	}
 }
 
-func unpinned(s *phase.ServiceEvidence) { s.Pinned = estate.Version{} }
+func unpinned(s *evidence.Service) { s.Pinned = estate.Version{} }
 
-func services(list ...phase.ServiceEvidence) func(*estate.Migration, *phase.Evidence) {
-	return func(_ *estate.Migration, e *phase.Evidence) { e.Services = list }
+func services(list ...evidence.Service) func(*estate.Migration, *evidence.Evidence) {
+	return func(_ *estate.Migration, e *evidence.Evidence) { e.Services = list }
 }
 
 func TestOverviewCountsServices(t *testing.T) {
 	m, e := migration(estate.Deploy), marked(estate.Deploy)
-	e.Services = []phase.ServiceEvidence{
+	e.Services = []evidence.Service{
 		service("web", estate.Stateless, isReady), service("match", estate.Singleton),
 		service("api", estate.StatefulClient), service("push", estate.Exclusive),
 	}

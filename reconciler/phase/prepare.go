@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 )
 
 // writeValues is step 3: the files that the generator gives stand on the branch. Pipelines that they will no longer name
 // are deleted first: afterwards nothing would tell that they were ours to delete.
-func writeValues(m *estate.Migration, e *Evidence, now time.Time) Progress {
+func writeValues(m *estate.Migration, e *evidence.Evidence, now time.Time) Progress {
 	if len(e.Files) == 0 {
 		return Progress{}
 	}
@@ -18,12 +19,12 @@ func writeValues(m *estate.Migration, e *Evidence, now time.Time) Progress {
 	if len(pipelines.Actions) > 0 {
 		return pipelines
 	}
-	counts := map[FileState]int{}
+	counts := map[evidence.FileState]int{}
 	for _, f := range e.Files {
 		counts[f.State]++
 	}
 	why := because(FilesPending, "%d generated files are missing, %d differ, %d are obsolete",
-		counts[FileMissing], counts[FileDiffers], counts[FileObsolete])
+		counts[evidence.FileMissing], counts[evidence.FileDiffers], counts[evidence.FileObsolete])
 	return Progress{
 		Total:   len(e.Files),
 		Waiting: why,
@@ -37,21 +38,21 @@ func writeValues(m *estate.Migration, e *Evidence, now time.Time) Progress {
 }
 
 // addPipelines is step 5: every service of the new stack has its pipelines in Gate.
-func addPipelines(_ *estate.Migration, e *Evidence, _ time.Time) Progress {
+func addPipelines(_ *estate.Migration, e *evidence.Evidence, _ time.Time) Progress {
 	p := Progress{Total: len(e.Pipelines)}
 	for _, pipe := range e.Pipelines {
 		a := Action{Target: pipe.Application + "/" + pipe.Name, Key: pipe.ID, Reason: pipe.Reason}
 		switch pipe.State {
-		case PipelineSame:
+		case evidence.PipelineSame:
 			p.Done++
 			continue
-		case PipelineMissing:
+		case evidence.PipelineMissing:
 			a.Verb, a.Undo = SavePipeline, "delete the pipeline"
-		case PipelineDiffers:
+		case evidence.PipelineDiffers:
 			a.Verb, a.Undo = SavePipeline, "save the pipeline as the commit before has it"
-		case PipelineObsolete:
+		case evidence.PipelineObsolete:
 			a.Verb, a.Undo = DeletePipeline, "save the pipeline as the commit before has it"
-		case PipelineRefused:
+		case evidence.PipelineRefused:
 			if p.Waiting.Code == "" {
 				p.Waiting = because(PipelineHeld, "pipeline %s: %s", a.Target, pipe.Reason)
 			}

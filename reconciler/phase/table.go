@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 )
 
 // Step is one row of the runbook.
@@ -12,7 +13,7 @@ type Step struct {
 	Phase  estate.Phase
 	Title  string
 	// look compares the evidence with what the step must bring about.
-	look func(m *estate.Migration, e *Evidence, now time.Time) Progress
+	look func(m *estate.Migration, e *evidence.Evidence, now time.Time) Progress
 }
 
 // Table is the runbook. Numbers are those of its steps, everywhere.

@@ -1,0 +1,65 @@
+package evidence
+
+import "time"
+
+// Edge is the fleet of proxies, and how the weight that they have fares (steps 14 and 15).
+type Edge struct {
+	Proxies []Proxy // one for each that the migration names, in its order
+	Bake    Bake
+	Checks  []Check // of the weight that bakes now; none while nothing bakes
+}
+
+// Proxy is one edge proxy and the two servers of the migration's backend.
+type Proxy struct {
+	Name string
+	// Unreachable says why it did not answer; "" if it did. Then the rest is unknown.
+	Unreachable string
+	// Started is when its process began: a reload begins a new one, without the weights set at run time.
+	Started  time.Time
+	From, To Server
+}
+
+// Server is one server of a backend, as its proxy sees it. Counters begin at 0 with the proxy's process.
+type Server struct {
+	Name     string
+	Weight   int    // percent, 0 to 100
+	Up       bool   // its health check passes, or it has none, and nobody took it out
+	Sessions int64  // sessions that it has been given
+	Current  int64  // sessions that it has now
+	Requests int64  // answered requests
+	Errors   int64  // requests answered with 5xx, and those that could not be sent
+	Latency  int64  // average time to answer of the last 1024 requests, in milliseconds
+	State    string // the proxy's own word, such as UP or MAINT
+}
+
+// Bake is what is remembered of the weight that bakes: when it began cannot be observed.
+type Bake struct {
+	Commit string // of the marker for which the weight was set
+	Weight int    // percent, 0 to 100
+	Since  time.Time
+	// Baseline are the proxies' counters when it began.
+	Baseline []Proxy
+	// Good is the last weight that passed.
+	Good int
+	// Passed says that Weight passed; Failed says why it did not, "" if it did not fail. After a failure the
+	// proxies go back to Good, and stay there until another marker counts.
+	Passed bool
+	Failed string
+}
+
+// Check is one analysis of the weight that bakes.
+type Check struct {
+	Name    string
+	Verdict Verdict
+	Reason  string // what was measured, and against what, in words
+}
+
+// Verdict is what a check says.
+type Verdict string
+
+// What a check can say. Inconclusive: not enough was measured, or the measurement failed.
+const (
+	Pass         Verdict = "pass"
+	Fail         Verdict = "fail"
+	Inconclusive Verdict = "inconclusive"
+)

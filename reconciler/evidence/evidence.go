@@ -1,0 +1,21 @@
+package evidence
+
+import "cutover/gitops/estate"
+
+// Evidence is what was observed of the world for one migration.
+type Evidence struct {
+	Marker     Marker
+	Survey     Survey                 // step 1
+	Secrets    Secrets                // steps 2 and 9
+	Files      []File                 // step 3: generated files that the branch should have otherwise
+	Roles      []Role                 // step 4
+	Pipelines  []Pipeline             // step 5: every pipeline of the new stack, and those that are one no longer
+	Namespaces []estate.NamespaceName // step 6: namespaces that the new cluster lacks
+	Services   []Service              // steps 6 and 10: every service of the new stack
+	Smoke      []Smoke                // steps 7 and 12
+	Freeze     Freeze                 // step 8
+	Main       Main                   // step 9
+	Links      []Link                 // step 11
+	Silences   []Silence              // step 13: those that carry the migration's mark
+	Edge       Edge                   // steps 14 and 15
+}
