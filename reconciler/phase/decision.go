@@ -15,6 +15,8 @@ const (
 	Do Kind = "do"
 	// Hold: nothing may be done before the world changes, or before Until.
 	Hold Kind = "hold"
+	// Retreat: perform the actions, which go back to what was good before.
+	Retreat Kind = "retreat"
 	// Advance: everything up to the marker's phase is done and healthy.
 	Advance Kind = "advance"
 	// Refuse: the marker asks for what must not be done. A person has to change git.
@@ -81,15 +83,44 @@ const (
 	PinVersions Verb = "pin-versions"
 	// Deploy triggers a service's pipeline, or applies its objects where the stack says deploy: direct.
 	Deploy Verb = "deploy"
+	// CopySecrets makes the copies of the secrets in Items as they should be.
+	CopySecrets Verb = "copy-secrets"
+	// TrustPrincipal adds the new nodes' principal to one role's trust policy.
+	TrustPrincipal Verb = "trust-principal"
+	// RunSmoke runs one smoke test.
+	RunSmoke Verb = "run-smoke"
+	// FreezePipeline disables and locks one pipeline of the old stack; ThawPipeline gives it back its state from before.
+	FreezePipeline Verb = "freeze-pipeline"
+	ThawPipeline   Verb = "thaw-pipeline"
+	// BlockReview sets a failing status on the head of a developer's pull request; UnblockReview a good one.
+	BlockReview   Verb = "block-review"
+	UnblockReview Verb = "unblock-review"
+	// MergeMain merges the base branch into the migration's branch by path.
+	MergeMain Verb = "merge-main"
+	// RestartClient begins a rollout of a singleton's client, so that its Pods read the address again.
+	RestartClient Verb = "restart-client"
+	// SilenceAlarms creates the migration's silence, or extends the one with the id in Key; ExpireSilence ends it.
+	SilenceAlarms Verb = "silence-alarms"
+	ExpireSilence Verb = "expire-silence"
+	// SetWeight gives the new cluster Weight percent of the traffic at every proxy.
+	SetWeight Verb = "set-weight"
+	// BeginBake, PassBake and FailBake note in the journal how the bake of Weight stands: evidence.Bake.
+	BeginBake Verb = "begin-bake"
+	PassBake  Verb = "pass-bake"
+	FailBake  Verb = "fail-bake"
 )
 
 // Action is one effect, as data. What it writes is in the desired state that the evidence was compared with.
 type Action struct {
 	Step   int    `json:"step"`
 	Verb   Verb   `json:"verb"`
-	Target string `json:"target"` // branch, application/pipeline, namespace or service
+	Target string `json:"target"` // branch, application/pipeline, namespace, service, role, test, #pull request or backend
 	Reason string `json:"reason"`
 	Undo   string `json:"undo"`
+	// Items are what the effect touches where that is more than the target: the paths of secrets.
+	Items []string `json:"items,omitempty"`
+	// Weight is the weight of the verbs of the edge, in percent, 0 to 100.
+	Weight int `json:"weight,omitempty"`
 	// Key makes the effect safe to repeat: a pipeline's id, or the correlation id of a deployment.
 	Key string `json:"key,omitempty"`
 	// Service is set for the effects on one service.
