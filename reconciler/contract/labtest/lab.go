@@ -22,6 +22,11 @@ type Lab struct {
 	Git      Git                `json:"git"`
 	Vault    Vault              `json:"vault"`
 	Gate     Gate               `json:"gate"`
+	Edge     Edge               `json:"edge"`
+
+	Alertmanager Alertmanager `json:"alertmanager"`
+	Prometheus   Prometheus   `json:"prometheus"`
+	AWS          AWS          `json:"aws"`
 }
 
 // Cluster is a Kubernetes control plane whose Pods are brought to life by kwok.
@@ -47,6 +52,24 @@ type Vault struct {
 // Gate is the stand-in for Spinnaker's API.
 type Gate struct {
 	URL string `json:"url"` // without a trailing slash
+}
+
+// Alertmanager has one receiver, which tells nobody.
+type Alertmanager struct {
+	URL string `json:"url"` // without a trailing slash
+}
+
+// Prometheus reads the metrics of the edge's upstreams every second, as job "upstream".
+type Prometheus struct {
+	URL string `json:"url"` // without a trailing slash
+}
+
+// AWS is moto, which plays IAM and Route 53. It takes any credentials; these select its default account.
+type AWS struct {
+	URL             string `json:"url"` // the endpoint of every service, without a trailing slash
+	Region          string `json:"region"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
 }
 
 // Read reads the description of a lab from file.
