@@ -1,5 +1,6 @@
 // Package pipeline is Spinnaker's pipeline document as plain data: its canonical JSON, the check of its stage
-// graph, the mark of ownership, and the comparison of what we want with what Gate has.
+// graph, the mark of ownership, the freeze that keeps its state from before in the document, and the comparison of what we
+// want with what Gate has.
 package pipeline
 
 // Document is a pipeline configuration as Gate takes and gives it: an object of JSON values. Pipelines have
