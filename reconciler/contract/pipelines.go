@@ -22,6 +22,7 @@ type PipelineStore interface {
 	Trigger(ctx context.Context, t pipeline.Trigger) (executionID string, err error)
 	Recent(ctx context.Context, application, pipelineID string, limit int) ([]pipeline.Execution, error)
 	Execution(ctx context.Context, id string) (pipeline.Execution, error)
+	Running(ctx context.Context, application string) ([]pipeline.Execution, error)
 }
 
 // Pipelines holds an implementation to the contract of the reconciler's ports Applications, Pipelines and
@@ -44,6 +45,11 @@ func Pipelines(t *testing.T, open func(t *testing.T) PipelineStore) {
 		"a missing parameter is refused":                  suite.missingParameter,
 		"a failure has a reason":                          suite.failed,
 		"an unknown execution is not found":               suite.unknownExecution,
+		"a frozen pipeline does not start":                suite.frozen,
+		"a thawed pipeline is what it was":                suite.thawed,
+		"a pipeline without our mark is not overwritten":  suite.unmarked,
+		"what runs is listed until it has ended":          suite.running,
+		"an unknown application runs nothing":             suite.runsNothing,
 	} {
 		t.Run(name, func(t *testing.T) {
 			application := "contract" + uuid.NewString()[:8]

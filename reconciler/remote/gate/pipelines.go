@@ -57,7 +57,8 @@ func version(d pipeline.Document) string {
 }
 
 // Save creates or overwrites the pipeline of d's id, and reads it back. It fails with failure.ErrRefused if
-// the id belongs to another application, Gate does not take the document or stores another, and with
+// the id belongs to another application, what would be overwritten does not carry the mark of d's estate (of whatever
+// stack: the old one's are frozen this way), Gate does not take the document or stores another, and with
 // failure.ErrConflict if the pipeline was changed since this client read it, or was never read.
 func (c *Client) Save(ctx context.Context, d pipeline.Document) error {
 	if err := c.save(ctx, d); err != nil {
@@ -94,6 +95,10 @@ func (c *Client) save(ctx context.Context, d pipeline.Document) error {
 func (c *Client) mayOverwrite(stored, d pipeline.Document) error {
 	if !strings.EqualFold(stored.Application(), d.Application()) {
 		return fmt.Errorf("%w: the id %s is taken by pipeline %q of application %s: Spinnaker would overwrite it", failure.ErrRefused, d.ID(), stored.Name(), stored.Application())
+	}
+	mark, owned := pipeline.OwnedBy(stored)
+	if wanted, marked := pipeline.OwnedBy(d); !owned || !marked || mark.Estate != wanted.Estate {
+		return fmt.Errorf("%w: the stored pipeline, or what is to be stored, does not carry the mark of our estate", failure.ErrRefused)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

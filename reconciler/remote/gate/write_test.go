@@ -80,6 +80,8 @@ func TestSave(t *testing.T) {
 		"taken, not stored":      {noPipeline, emptyAnswer, failure.ErrTransient, "does not have it yet"},
 		"stored with a change":   {inTurn(older, other), emptyAnswer, failure.ErrRefused, "first in description"},
 		"changed since read":     {other, emptyAnswer, failure.ErrConflict, "saved at 3000"},
+		"without our mark":       {say(200, stored("cutover", "")), emptyAnswer, failure.ErrRefused, "does not carry the mark of our estate"},
+		"of another estate":      {say(200, strings.Replace(stored(), `"estate": "e"`, `"estate": "f"`, 1)), emptyAnswer, failure.ErrRefused, "does not carry the mark of our estate"},
 		"of another application": {say(200, stored("application", "other")), emptyAnswer, failure.ErrRefused, "taken by pipeline"},
 	} {
 		t.Run(name, func(t *testing.T) {

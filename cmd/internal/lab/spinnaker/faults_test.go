@@ -6,11 +6,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cutover/generator/pipeline"
 )
 
 func TestFaults(t *testing.T) {
 	s, endpoint := serve(t, Config{})
-	save := map[string]any{"id": "id-1", "application": "api", "name": "deploy"}
+	save := pipeline.Mark(map[string]any{"id": "id-1", "application": "api", "name": "deploy"},
+		pipeline.Ownership{Estate: "e", Product: "orbit", Namespace: "core", Service: "api", Stack: "prod2", Template: "deploy"})
 	fault := func(f Fault) {
 		t.Helper()
 		if status, body := ask(t, "POST", endpoint+"/lab/faults", f); status != 204 {
@@ -84,7 +87,8 @@ func TestFaults(t *testing.T) {
 	if _, err := client.Pipelines(t.Context(), "api"); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Save(t.Context(), map[string]any{"id": "id-1", "application": "api", "name": "deploy", "description": "late"}); err != nil {
+	save["description"] = "late"
+	if err := client.Save(t.Context(), save); err != nil {
 		t.Error(err)
 	}
 	saves(4)
