@@ -83,6 +83,7 @@ func (p *pass) checkProduct(m *migrationFiles) {
 		f.report([]string{"to", "stack"}, "product %s has a stack %s already: name a new one, the migration adds it", product.Name, to.Name)
 	}
 	p.checkServices(m, product)
+	p.checkBreakGlass(m, product)
 }
 
 // checkServices checks that the services that a migration names exist, are of the class that they are named as,
@@ -104,6 +105,15 @@ func (p *pass) checkServices(m *migrationFiles, product estate.Product) {
 }
 
 func (p *pass) checkService(m *migrationFiles, product estate.Product, place []string, name estate.ServiceName, want estate.Class) {
+	service, known := p.checkMoves(m.file, m, product, place, name)
+	if known && service.Class != want {
+		m.file.report(place, "service %s is of class %s, but only one of class %s belongs here", name, service.Class, want)
+	}
+}
+
+// checkMoves checks that a service that a file of a migration names exists and has the stack that moves. It returns the
+// service, or false if nothing is known of it.
+func (p *pass) checkMoves(f *file, m *migrationFiles, product estate.Product, place []string, name estate.ServiceName) (estate.Service, bool) {
 	service, known := p.estate.Service(product.Name, name)
 	doubtful := p.doubtful[estate.ServiceID{Product: product.Name, Name: name}]
 	if !known && !doubtful && !name.IsZero() {
@@ -113,20 +123,18 @@ func (p *pass) checkService(m *migrationFiles, product estate.Product, place []s
 				names = append(names, s.Name.String())
 			}
 		}
-		m.file.report(place, "product %s has no service %s%s", product.Name, name, suggest(name.String(), names))
+		f.report(place, "product %s has no service %s%s", product.Name, name, suggest(name.String(), names))
 	}
 	if !known || doubtful {
-		return
-	}
-	if service.Class != want {
-		m.file.report(place, "service %s is of class %s, but only one of class %s belongs here", name, service.Class, want)
+		return estate.Service{}, false
 	}
 	if _, moves := product.Stack(m.spec.From.Stack); !moves {
-		return // checkProduct reports it
+		return service, true // checkProduct reports it
 	}
 	if _, has := service.Stack(m.spec.From.Stack); !has {
-		m.file.report(place, "service %s has no stack %s, so it does not move", name, m.spec.From.Stack)
+		f.report(place, "service %s has no stack %s, so it does not move", name, m.spec.From.Stack)
 	}
+	return service, true
 }
 
 func (m *migrationFiles) checkEdge() {
@@ -139,6 +147,9 @@ func (m *migrationFiles) checkEdge() {
 			m.file.report([]string{"edge", "steps", itoa(i), "weight"}, "weight %d is not above the one before, %d", step.Weight, last)
 		}
 		last = max(last, step.Weight)
+		if step.Bake == 0 && m.file.knows("edge") {
+			m.file.report([]string{"edge", "steps", itoa(i), "bake"}, "a weight must stand for some time before it can be judged")
+		}
 	}
 	if n := len(edge.Steps); n > 0 && complete && last != 100 {
 		m.file.report([]string{"edge", "steps", itoa(n - 1), "weight"}, "the last weight is %d, but all traffic must move: end with 100", last)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"go.yaml.in/yaml/v3"
 )
 
 // leaves yields the errors that say something: those which others only wrap. Alternatives (oneOf, anyOf) are
@@ -48,6 +49,9 @@ func (c complaint) of(d *document) []fault {
 	prefix := ""
 	if len(c.place) > 0 {
 		prefix = display(c.place) + ": "
+	}
+	if len(c.place) > 0 && target(d.root).Kind == yaml.SequenceNode {
+		prefix = display(append([]string{""}, c.place...)) + ": " // [0].until
 	}
 	for _, m := range c.messages {
 		faults = append(faults, fault{d.line(c.place...), prefix + m})

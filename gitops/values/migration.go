@@ -18,6 +18,7 @@ const (
 	markerFile      = "phase.yaml"
 	stacksFile      = "stacks.yaml"
 	versionsFile    = "versions.yaml"
+	breakGlassFile  = "break-glass.yaml"
 
 	defaultParallel = 8
 	defaultStatus   = 200
@@ -39,10 +40,13 @@ type specification struct {
 	Product  string
 	From, To side
 	Branch   string
-	Values   struct{ Rewrite []estate.Rewrite }
-	Trust    estate.Trust
-	Deploy   struct{ Parallel int }
-	Smoke    []struct {
+
+	Infrastructure []struct{ Namespace, Release string }
+
+	Values struct{ Rewrite []estate.Rewrite }
+	Trust  estate.Trust
+	Deploy struct{ Parallel int }
+	Smoke  []struct {
 		Name     string
 		HTTP     *estate.SmokeHTTP
 		Job      *struct{ Namespace, CronJob string }
@@ -58,6 +62,7 @@ type specification struct {
 		Proxies []string
 		Backend string
 		Servers struct{ From, To string }
+		Auto    bool
 		Steps   []struct {
 			Weight int
 			Bake   duration
@@ -85,6 +90,7 @@ type migrationFiles struct {
 	stacks   map[string]stackEntry
 	stacksOf string // the stack that stacks.yaml is of; "" if there is no such file
 	versions map[string]string
+	opened   *file // break-glass.yaml; nil if there is none
 }
 
 // readMigrations reads migrations/<name>.
@@ -94,7 +100,7 @@ func (p *pass) readMigrations() {
 		if !ok {
 			continue
 		}
-		known := []string{specFile, markerFile, stacksFile, versionsFile}
+		known := []string{specFile, markerFile, stacksFile, versionsFile, breakGlassFile}
 		dirs, files := p.list(dir)
 		for _, entry := range append(dirs, files...) {
 			if !slices.Contains(known, entry) && (isYAML(entry) || slices.Contains(dirs, entry)) {
@@ -110,6 +116,7 @@ func (p *pass) readMigrations() {
 		}
 		p.readMarker(m)
 		p.readGenerated(m)
+		p.readBreakGlass(m)
 		p.migrations = append(p.migrations, m)
 	}
 }
@@ -127,6 +134,9 @@ func (p *pass) readSpecification(m *migrationFiles) {
 	if !slices.Contains(m.file.keys(), "branch") {
 		spec.Branch = "migration/" + spec.Name.String()
 	}
+	for _, r := range s.Infrastructure {
+		spec.Infrastructure = append(spec.Infrastructure, estate.Release{Namespace: parsed(estate.ParseNamespaceName, r.Namespace), Name: r.Release})
+	}
 	spec.Rewrite, spec.Trust = s.Values.Rewrite, s.Trust
 	if spec.Parallel = s.Deploy.Parallel; spec.Parallel == 0 {
 		spec.Parallel = defaultParallel
@@ -142,7 +152,7 @@ func (p *pass) readSpecification(m *migrationFiles) {
 		spec.Smoke = append(spec.Smoke, smoke)
 	}
 	spec.Alarms = estate.Alarms{Matchers: s.Alarms.Silence.Matchers, AtMost: time.Duration(s.Alarms.Silence.AtMost)}
-	spec.Edge = estate.Edge{Proxies: s.Edge.Proxies, Backend: s.Edge.Backend, From: s.Edge.Servers.From, To: s.Edge.Servers.To, Analysis: s.Edge.Analysis}
+	spec.Edge = estate.Edge{Proxies: s.Edge.Proxies, Backend: s.Edge.Backend, From: s.Edge.Servers.From, To: s.Edge.Servers.To, Auto: s.Edge.Auto, Analysis: s.Edge.Analysis}
 	for _, step := range s.Edge.Steps {
 		spec.Edge.Steps = append(spec.Edge.Steps, estate.EdgeStep{Weight: step.Weight, Bake: time.Duration(step.Bake)})
 	}
@@ -167,35 +177,6 @@ func serviceNames(list []string) []estate.ServiceName {
 		names = append(names, parsed(estate.ParseServiceName, s))
 	}
 	return names
-}
-
-// readMarker reads phase.yaml.
-func (p *pass) readMarker(m *migrationFiles) {
-	f := p.open(m.spec.MarkerPath(), phaseKind)
-	if !f.sound() {
-		return
-	}
-	var content struct {
-		Phase  string
-		Weight *int
-	}
-	if err := f.decode(&content); err != nil {
-		f.report(nil, "%s", err)
-		return
-	}
-	m.spec.Marker.Phase, _ = estate.ParsePhase(content.Phase) // the schema has checked it
-	if m.spec.Marker.Phase != estate.Canary || content.Weight == nil {
-		return
-	}
-	weight := *content.Weight
-	m.spec.Marker.Weight = weight
-	weights := []string{"0"}
-	for _, step := range m.spec.Edge.Steps {
-		weights = append(weights, itoa(step.Weight))
-	}
-	if m.file.knows("edge") && !slices.Contains(weights, itoa(weight)) {
-		f.report([]string{"weight"}, "weight %d is no step of the edge in %s: use one of %s", weight, m.file.path, strings.Join(weights, ", "))
-	}
 }
 
 // readGenerated reads stacks.yaml and versions.yaml.

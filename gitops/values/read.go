@@ -203,7 +203,7 @@ func parseAs(kind fileKind, data []byte) *cached {
 		}
 	case d.root != nil:
 		d.conform(schemas()[kind])
-	case len(d.faults) == 0 && kind != versionsKind:
+	case len(d.faults) == 0 && kind != versionsKind && kind != breakGlassKind:
 		d.fail(1, "file is empty")
 	}
 	return c

@@ -23,18 +23,19 @@ var schemaFiles embed.FS
 type fileKind string
 
 const (
-	estateKind    fileKind = "estate"    // cutover.yaml
-	serviceKind   fileKind = "service"   // service.yaml
-	migrationKind fileKind = "migration" // migration.yaml
-	phaseKind     fileKind = "phase"     // phase.yaml
-	stacksKind    fileKind = "stacks"    // stacks.yaml
-	versionsKind  fileKind = "versions"  // versions.yaml
-	valuesKind    fileKind = "values"    // values.yaml and <stack>-values.yaml: any mapping
-	rawKind       fileKind = "raw"       // a template or a file of a chart: any bytes
+	estateKind     fileKind = "estate"      // cutover.yaml
+	serviceKind    fileKind = "service"     // service.yaml
+	migrationKind  fileKind = "migration"   // migration.yaml
+	phaseKind      fileKind = "phase"       // phase.yaml
+	stacksKind     fileKind = "stacks"      // stacks.yaml
+	versionsKind   fileKind = "versions"    // versions.yaml
+	breakGlassKind fileKind = "break-glass" // break-glass.yaml
+	valuesKind     fileKind = "values"      // values.yaml and <stack>-values.yaml: any mapping
+	rawKind        fileKind = "raw"         // a template or a file of a chart: any bytes
 )
 
 // schemaKinds are the kinds that have a schema, sorted.
-var schemaKinds = []fileKind{estateKind, migrationKind, phaseKind, serviceKind, stacksKind, versionsKind}
+var schemaKinds = []fileKind{breakGlassKind, estateKind, migrationKind, phaseKind, serviceKind, stacksKind, versionsKind}
 
 // SchemaNames lists the names that Schema knows, sorted.
 func SchemaNames() []string {

@@ -27,7 +27,7 @@ func TestSchemaCopies(t *testing.T) {
 
 func TestSchemaUnknown(t *testing.T) {
 	_, err := Schema("values")
-	if want := `no schema is named "values": use one of estate, migration, phase, service, stacks, versions`; err == nil || err.Error() != want {
+	if want := `no schema is named "values": use one of break-glass, estate, migration, phase, service, stacks, versions`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
