@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +33,25 @@ var programs = []program{
 	{"vault", vault, nil},
 }
 
-// binaries returns every server's program by name: from $KUBEBUILDER_ASSETS, else from PATH, else built.
+// packaged are the programs that come as packages of the system, with the names that their command has there.
+var packaged = map[string][]string{
+	"prometheus":   {"prometheus"},
+	"haproxy":      {"haproxy", "/usr/sbin/haproxy"},            // not in everybody's PATH
+	"alertmanager": {"prometheus-alertmanager", "alertmanager"}, // Debian's name, upstream's name
+}
+
+// findPackaged looks for the first of a program's names.
+func findPackaged(commands []string) (string, error) {
+	for _, name := range commands {
+		if path, ok := find(name); ok {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not in PATH: make setup installs it", commands[0])
+}
+
+// binaries returns every server's program by name: from $KUBEBUILDER_ASSETS, else from PATH, else built; some from PATH
+// only.
 func binaries(ctx context.Context, b builder) (map[string]binary, error) {
 	all := make(map[string]binary)
 	for _, p := range programs {
@@ -46,7 +65,16 @@ func binaries(ctx context.Context, b builder) (map[string]binary, error) {
 		}
 		all[p.name] = binary{path: path, args: p.args}
 	}
-	return all, nil
+	for name, commands := range packaged {
+		path, err := findPackaged(commands)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = binary{path: path, found: true}
+	}
+	var err error
+	all["moto_server"], err = b.moto(ctx)
+	return all, err
 }
 
 // find looks for a program on this machine.

@@ -37,3 +37,24 @@ func callJSON(ctx context.Context, method, url, header, credential string, body 
 	}
 	return nil
 }
+
+// mentions makes one GET, with the header that authenticates it if there is one, and fails unless text is in the answer.
+func mentions(ctx context.Context, url, authorization, text string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	said, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && !bytes.Contains(said, []byte(text)) {
+		err = fmt.Errorf("GET %s: %s: the answer is not of this lab's server", url, response.Status)
+	}
+	return err
+}

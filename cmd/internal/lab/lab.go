@@ -107,6 +107,17 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 		l.description.Vault, err = l.startVault(groupCtx)
 		return err
 	})
+	group.Go(func() (err error) {
+		l.description.AWS, err = l.startMoto(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		if l.description.Alertmanager, err = l.startAlertmanager(groupCtx); err != nil {
+			return err
+		}
+		l.description.Prometheus, err = l.startPrometheus(groupCtx, l.description.Alertmanager)
+		return err
+	})
 	group.Go(func() error {
 		etcd, err := l.startEtcd(groupCtx)
 		if err != nil {
@@ -122,6 +133,11 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 	})
 	if err := group.Wait(); err != nil {
 		return err
+	}
+	if page := l.description.Edge.Metrics; page != "" {
+		if err := l.scrape(page); err != nil {
+			return err
+		}
 	}
 	l.description.Dir = l.state.dir
 	l.description.Clusters = make(map[string]labtest.Cluster)

@@ -59,15 +59,16 @@ type Alertmanager struct {
 	URL string `json:"url"` // without a trailing slash
 }
 
-// Prometheus reads the metrics of the edge's upstreams every second, as job "upstream".
+// Prometheus reads the page Edge.Metrics every second, as job "edge".
 type Prometheus struct {
 	URL string `json:"url"` // without a trailing slash
 }
 
-// AWS is moto, which plays IAM and Route 53. It takes any credentials; these select its default account.
+// AWS is moto, which plays IAM and Route 53. It takes any credentials.
 type AWS struct {
 	URL             string `json:"url"` // the endpoint of every service, without a trailing slash
 	Region          string `json:"region"`
+	Account         string `json:"account"` // the number of the account that owns everything, 12 digits
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
 }
