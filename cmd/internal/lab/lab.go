@@ -29,6 +29,7 @@ type Lab struct {
 	report      func(server string, s State)
 	description labtest.Lab
 	gate        *gate
+	edge        *edge
 
 	mu        sync.Mutex
 	processes [tiers][]*process // under mu
@@ -49,7 +50,7 @@ func Start(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	if err := l.start(ctx, o.Accounts); err != nil {
+	if err := l.start(ctx, o); err != nil {
 		return nil, fmt.Errorf("lab: %w", errors.Join(err, l.Close()))
 	}
 	return l, nil
@@ -93,7 +94,7 @@ func prepare(ctx context.Context, o Options) (_ *Lab, err error) {
 }
 
 // start starts the servers, as many at once as their needs allow, and writes the description.
-func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
+func (l *Lab) start(ctx context.Context, o Options) error {
 	if err := os.Mkdir(l.logs(), 0o700); err != nil {
 		return err
 	}
@@ -116,6 +117,10 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 			return err
 		}
 		l.description.Prometheus, err = l.startPrometheus(groupCtx, l.description.Alertmanager)
+		return err
+	})
+	group.Go(func() (err error) {
+		l.description.Edge, err = l.startEdge(groupCtx, o.Upstreams)
 		return err
 	})
 	group.Go(func() error {
@@ -147,7 +152,7 @@ func (l *Lab) start(ctx context.Context, accounts map[string]string) error {
 		clients[c.name] = c.rest
 	}
 	var err error
-	if l.description.Gate, err = l.startGate(ctx, clients, accounts); err != nil {
+	if l.description.Gate, err = l.startGate(ctx, clients, o.Accounts); err != nil {
 		return err
 	}
 	return l.description.Write(l.File())
@@ -177,9 +182,12 @@ func (l *Lab) Close() error { return l.closeOnce() }
 
 func (l *Lab) stop() error {
 	close(l.closing)
-	var gateErr error
+	var gateErr, edgeErr error
 	if l.gate != nil {
 		gateErr = l.gate.close()
+	}
+	if l.edge != nil {
+		edgeErr = l.edge.close()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,7 +199,7 @@ func (l *Lab) stop() error {
 		stopped.Wait()
 	}
 	l.spawner.close()
-	return errors.Join(gateErr, l.state.close())
+	return errors.Join(gateErr, edgeErr, l.state.close())
 }
 
 // watch makes p one of the lab's servers: Close stops it, and Wait tells when it ends by itself.

@@ -19,6 +19,9 @@ type Options struct {
 	// Accounts maps the Spinnaker accounts that the Gate stand-in knows to the names of clusters. Without it, orbit-dev and
 	// orbit-prod are the old cluster and orbit-prod2 is the new one.
 	Accounts map[string]string
+	// Upstreams are the names by which the edge's upstreams go in their answers and metrics, by cluster. Without it, the
+	// old one goes by orbit-prod and the new one by orbit-prod2.
+	Upstreams map[string]string
 	// Progress, if set, is told about every change of a server's state, one call at a time.
 	Progress func(Event)
 }
@@ -55,6 +58,9 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("account %s names cluster %q; the clusters are %s and %s",
 				account, cluster, labtest.Old, labtest.New)
 		}
+	}
+	if o.Upstreams == nil {
+		o.Upstreams = map[string]string{labtest.Old: "orbit-prod", labtest.New: "orbit-prod2"}
 	}
 	if o.Dir != "" {
 		dir, err := filepath.Abs(o.Dir)

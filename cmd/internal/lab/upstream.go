@@ -1,0 +1,131 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"cutover/reconciler/contract/labtest"
+)
+
+// healthPath is where the proxies ask whether an upstream lives.
+const healthPath = "/healthz"
+
+// upstream is the HTTP server behind the edge that stands for one cluster. It runs in this process, so it cannot outlive
+// it.
+type upstream struct {
+	cluster  string
+	listener net.Listener
+	http     *http.Server
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+
+	mu      sync.Mutex
+	trouble labtest.Trouble      // under mu
+	count   labtest.RequestCount // under mu
+	debt    float64              // under mu: requests that should have failed and did not yet; below 1
+}
+
+// startUpstream serves as cluster: that is what its answers and its counters say.
+func startUpstream(ctx context.Context, cluster string) (*upstream, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start the upstream %s: %w", cluster, err)
+	}
+	u := &upstream{
+		cluster:  cluster,
+		listener: listener,
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total",
+			Help: "Requests that the cluster answered, by status.",
+		}, []string{"cluster", "code"}),
+	}
+	u.registry.MustRegister(u.requests)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(u.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc(healthPath, u.health)
+	mux.HandleFunc("/", u.serve)
+	u.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = u.http.Serve(listener) }() // ends with close
+	return u, nil
+}
+
+func (u *upstream) close() error { return u.http.Close() }
+
+// health answers the proxies' checks: a cluster whose requests fail is alive all the same, one that is down is not.
+func (u *upstream) health(w http.ResponseWriter, _ *http.Request) {
+	if u.troubled().Down {
+		panic(http.ErrAbortHandler) // closes the connection
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
+	trouble := u.troubled()
+	if trouble.Latency > 0 {
+		select {
+		case <-time.After(trouble.Latency):
+		case <-r.Context().Done():
+		}
+	}
+	if trouble.Down {
+		panic(http.ErrAbortHandler)
+	}
+	code := u.next()
+	u.requests.WithLabelValues(u.cluster, strconv.Itoa(code)).Inc()
+	w.Header().Set("X-Cluster", u.cluster)
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(u.cluster + "\n"))
+}
+
+// next counts a request and returns the status that it is answered with. Failures are spread evenly, so that a share
+// holds for few requests, too.
+func (u *upstream) next() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.count.Requests++
+	u.debt += u.trouble.Fail
+	if u.debt < 1-1e-9 { // sums of fractions are not exact
+		return http.StatusOK
+	}
+	u.debt = math.Max(0, u.debt-1)
+	u.count.Failed++
+	return http.StatusInternalServerError
+}
+
+func (u *upstream) troubled() labtest.Trouble {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.trouble
+}
+
+// setTrouble says what goes wrong from now on.
+func (u *upstream) setTrouble(t labtest.Trouble) error {
+	if t.Fail < 0 || t.Fail > 1 || math.IsNaN(t.Fail) {
+		return errors.New("fail is a share from 0 to 1")
+	}
+	if t.Latency < 0 {
+		return errors.New("latency must not be negative")
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.trouble, u.debt = t, 0
+	return nil
+}
+
+func (u *upstream) counted() labtest.RequestCount {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.count
+}
