@@ -27,7 +27,14 @@ const (
 	GitLab Kind = "gitlab"
 	// Gitea is Gitea or Forgejo.
 	Gitea Kind = "gitea"
+	// Bitbucket is Bitbucket Cloud.
+	Bitbucket Kind = "bitbucket"
+	// BitbucketServer is Bitbucket Server or Data Center.
+	BitbucketServer Kind = "bitbucket-server"
 )
+
+// kinds names all of them to a person.
+const kinds = "github, gitlab, gitea, bitbucket or bitbucket-server"
 
 // defaultMaxBody is the largest body that is read, in bytes: a push of a thousand commits is smaller.
 const defaultMaxBody = 1 << 20
@@ -88,7 +95,7 @@ func NewReceiver(config Config) (*Receiver, error) {
 	h, ok := hostOf(config.Kind)
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("webhooks: %w: unknown git host %q: use github, gitlab or gitea", failure.ErrRefused, config.Kind)
+		return nil, fmt.Errorf("webhooks: %w: unknown git host %q: use %s", failure.ErrRefused, config.Kind, kinds)
 	case len(config.Secret) == 0:
 		return nil, fmt.Errorf("webhooks: %w: the secret is missing: without it anybody could send them", failure.ErrRefused)
 	case config.MaxBody < 0:
