@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -27,6 +25,8 @@ type edge struct {
 	url    string
 	ctx    context.Context // of all requests; ends with close
 	cancel context.CancelFunc
+	// requests are the counters of all upstreams.
+	requests *prometheus.CounterVec
 
 	mu     sync.Mutex
 	fleets map[string]*fleet // under mu; nil once closed
@@ -40,7 +40,7 @@ func (l *Lab) startEdge(ctx context.Context, clusters map[string]string) (labtes
 	if err != nil {
 		return labtest.Edge{}, fmt.Errorf("start the edge's control: %w", err)
 	}
-	e := &edge{lab: l, url: "http://" + listener.Addr().String(), fleets: make(map[string]*fleet)}
+	e := &edge{lab: l, url: "http://" + listener.Addr().String(), requests: newRequestCounter(), fleets: make(map[string]*fleet)}
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	e.http = &http.Server{
 		Handler:           e.handler(),
@@ -53,12 +53,15 @@ func (l *Lab) startEdge(ctx context.Context, clusters map[string]string) (labtes
 	if err != nil {
 		return labtest.Edge{}, fmt.Errorf("start the edge: %w", err)
 	}
-	description := f.description(e.fleetURL(f.name))
-	description.Metrics = e.url + "/metrics"
-	return description, nil
+	return e.describe(f), nil
 }
 
-func (e *edge) fleetURL(name string) string { return e.url + "/fleets/" + name }
+// describe says where a fleet is.
+func (e *edge) describe(f *fleet) labtest.Edge {
+	description := f.description(e.url + "/fleets/" + f.name)
+	description.Metrics = e.url + "/metrics"
+	return description
+}
 
 // add makes a fleet; one without a name gets one.
 func (e *edge) add(ctx context.Context, name string, clusters map[string]string) (*fleet, error) {
@@ -71,7 +74,7 @@ func (e *edge) add(ctx context.Context, name string, clusters map[string]string)
 		name = "edge" + strconv.Itoa(e.made)
 		e.mu.Unlock()
 	}
-	f, err := e.lab.startFleet(ctx, name, clusters)
+	f, err := e.lab.startFleet(ctx, name, clusters, e.requests)
 	if err != nil {
 		return nil, err
 	}
@@ -101,22 +104,6 @@ func (e *edge) remove(name string) error {
 		return nil
 	}
 	return f.close()
-}
-
-// counters are those of the upstreams of all fleets, or of the one that is named.
-func (e *edge) counters(fleet string) prometheus.Gatherers {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var all prometheus.Gatherers
-	for _, name := range slices.Sorted(maps.Keys(e.fleets)) {
-		if fleet != "" && name != fleet {
-			continue
-		}
-		for _, u := range e.fleets[name].upstreams {
-			all = append(all, u.registry)
-		}
-	}
-	return all
 }
 
 // close ends all fleets, and the control server.

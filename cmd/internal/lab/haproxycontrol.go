@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"cutover/reconciler/contract/labtest"
@@ -15,19 +16,19 @@ import (
 //	GET    /metrics                                    counters of all upstreams
 //	POST   /fleets                                     {"old": NAME, "new": NAME} makes a fleet
 //	DELETE /fleets/F                                   ends it
-//	GET    /fleets/F/metrics                           counters of its upstreams
 //	POST   /fleets/F/proxies/P/{reload,stop,start}     as a service manager does
 //	POST   /fleets/F/proxies/P/{hang,resume}           its processes stand still: it accepts, and never answers
 //	GET    /fleets/F/upstreams/{old,new}               counts requests
 //	PUT    /fleets/F/upstreams/{old,new}               says what goes wrong
 func (e *edge) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", e.getMetrics)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(e.requests)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /fleets", e.postFleet)
 	mux.HandleFunc("DELETE /fleets/{fleet}", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, e.remove(r.PathValue("fleet")))
 	})
-	mux.HandleFunc("GET /fleets/{fleet}/metrics", e.getMetrics)
 	mux.HandleFunc("POST /fleets/{fleet}/proxies/{proxy}/{verb}", e.postProxy)
 	mux.HandleFunc("/fleets/{fleet}/upstreams/{upstream}", e.upstream)
 	return mux
@@ -45,11 +46,7 @@ func (e *edge) postFleet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(f.description(e.fleetURL(f.name)))
-}
-
-func (e *edge) getMetrics(w http.ResponseWriter, r *http.Request) {
-	promhttp.HandlerFor(e.counters(r.PathValue("fleet")), promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	_ = json.NewEncoder(w).Encode(e.describe(f))
 }
 
 func (e *edge) postProxy(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"cutover/reconciler/contract/labtest"
@@ -56,7 +57,7 @@ type proxy struct {
 }
 
 // startFleet starts upstreams and proxies. clusters are the names that the upstreams go by, by cluster.
-func (l *Lab) startFleet(ctx context.Context, name string, clusters map[string]string) (_ *fleet, err error) {
+func (l *Lab) startFleet(ctx context.Context, name string, clusters map[string]string, requests *prometheus.CounterVec) (_ *fleet, err error) {
 	f := &fleet{name: name, upstreams: make(map[string]*upstream)}
 	defer func() {
 		if err != nil {
@@ -64,7 +65,7 @@ func (l *Lab) startFleet(ctx context.Context, name string, clusters map[string]s
 		}
 	}()
 	for cluster, called := range clusters {
-		if f.upstreams[cluster], err = startUpstream(ctx, called); err != nil {
+		if f.upstreams[cluster], err = startUpstream(ctx, called, requests); err != nil {
 			delete(f.upstreams, cluster)
 			return nil, err
 		}
@@ -127,8 +128,7 @@ func (l *Lab) newProxy(f *fleet, name string) (_ *proxy, err error) {
 func (f *fleet) description(control string) labtest.Edge {
 	e := labtest.Edge{
 		Backend: edgeBackend, From: edgeFrom, To: edgeTo,
-		Control: control, Metrics: control + "/metrics",
-		Upstreams: make(map[string]labtest.Upstream),
+		Control: control, Upstreams: make(map[string]labtest.Upstream),
 	}
 	for cluster, u := range f.upstreams {
 		e.Upstreams[cluster] = labtest.Upstream{

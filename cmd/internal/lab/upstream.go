@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"cutover/reconciler/contract/labtest"
 )
@@ -26,7 +25,6 @@ type upstream struct {
 	cluster  string
 	listener net.Listener
 	http     *http.Server
-	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 
 	mu      sync.Mutex
@@ -35,24 +33,23 @@ type upstream struct {
 	debt    float64              // under mu: requests that should have failed and did not yet; below 1
 }
 
+// newRequestCounter makes the counters of all upstreams. Those of one cluster's name count together, so that a fleet may
+// come and go without a counter that goes back.
+func newRequestCounter() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "http_requests_total",
+		Help: "Requests that the cluster answered, by status.",
+	}, []string{"cluster", "code"})
+}
+
 // startUpstream serves as cluster: that is what its answers and its counters say.
-func startUpstream(ctx context.Context, cluster string) (*upstream, error) {
+func startUpstream(ctx context.Context, cluster string, requests *prometheus.CounterVec) (*upstream, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the upstream %s: %w", cluster, err)
 	}
-	u := &upstream{
-		cluster:  cluster,
-		listener: listener,
-		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total",
-			Help: "Requests that the cluster answered, by status.",
-		}, []string{"cluster", "code"}),
-	}
-	u.registry.MustRegister(u.requests)
+	u := &upstream{cluster: cluster, listener: listener, requests: requests}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(u.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc(healthPath, u.health)
 	mux.HandleFunc("/", u.serve)
 	u.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}

@@ -19,8 +19,8 @@ type Edge struct {
 	To        string              `json:"to"`      // its server that stands for the new cluster; weight 0 at the start
 	Proxies   []Proxy             `json:"proxies"`
 	Upstreams map[string]Upstream `json:"upstreams"` // by cluster: Old and New
-	// Metrics is the URL of a page with the request counters of both upstreams in Prometheus' text format:
-	// http_requests_total{cluster,code}. That of the lab's own fleet has those of the other fleets, too.
+	// Metrics is the URL of a page with the request counters of the upstreams of all fleets in Prometheus' text format:
+	// http_requests_total{cluster,code}. The lab's Prometheus reads it.
 	Metrics string `json:"metrics"`
 	// Control is the URL of the fleet at the lab's control server, without a trailing slash.
 	Control string `json:"control"`
@@ -37,7 +37,7 @@ type Proxy struct {
 // Upstream is the HTTP server that stands for one cluster.
 type Upstream struct {
 	Cluster string `json:"cluster"` // its header X-Cluster and the label of its counters, such as orbit-prod
-	URL     string `json:"url"`     // without a trailing slash; /metrics below it are its own counters
+	URL     string `json:"url"`     // without a trailing slash
 	Control string `json:"control"` // URL; PUT a Trouble, GET a RequestCount
 }
 
@@ -61,8 +61,8 @@ func (l *Lab) NewEdge(tb testing.TB) Edge {
 	return l.NewEdgeOf(tb, name+"-old", name+"-new")
 }
 
-// NewEdgeOf is NewEdge with upstreams that go by the names of clusters, in their answers and counters. The lab's
-// Prometheus sees two fleets' counters of one name as one.
+// NewEdgeOf is NewEdge with upstreams that go by the names of clusters, in their answers and counters. Fleets that use
+// one name count together.
 func (l *Lab) NewEdgeOf(tb testing.TB, from, to string) Edge {
 	tb.Helper()
 	var e Edge
