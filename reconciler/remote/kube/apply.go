@@ -155,18 +155,6 @@ func (k *Cluster) patch(ctx context.Context, client dynamic.ResourceInterface, o
 	return client.Patch(ctx, o.GetName(), types.ApplyPatchType, body, opts)
 }
 
-// DryRun returns the object as it would be if it were applied now. Nothing is written.
-func (k *Cluster) DryRun(ctx context.Context, o object.Object) (object.Object, error) {
-	ref := object.RefOf(o)
-	r, err := k.resolve(ctx, o.GroupVersionKind())
-	if err != nil {
-		return nil, fmt.Errorf("dry run of %s: %w", ref, err)
-	}
-	force := true
-	would, err := k.patch(ctx, k.client(r, ref), o, metav1.PatchOptions{Force: &force, DryRun: []string{metav1.DryRunAll}})
-	return would, wrap("dry run of", ref, err)
-}
-
 // established waits until the kinds of new CRDs are served.
 func (k *Cluster) established(ctx context.Context, r resource, crds []object.Object) error {
 	for _, crd := range crds {

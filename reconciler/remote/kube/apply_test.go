@@ -244,17 +244,3 @@ func TestEnsureNamespace(t *testing.T) {
 		t.Errorf("got %v, %v", o, err)
 	}
 }
-
-func TestDryRun(t *testing.T) {
-	b := newBench(t)
-	would, err := b.cluster.DryRun(t.Context(), b.objects("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80}]}")[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if would.Object["spec"].(map[string]any)["type"] != "ClusterIP" {
-		t.Errorf("no defaults in %v", would.Object)
-	}
-	if _, err := b.client("services").Get(t.Context(), "x", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("got %v, want nothing written", err)
-	}
-}
