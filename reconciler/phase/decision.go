@@ -33,30 +33,6 @@ type Decision struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Code names a reason in a closed vocabulary, for programs and for the pages that say what to do about it.
-type Code string
-
-// The codes. The text of a Reason says the same for people.
-const (
-	MarkerMissing     Code = "marker-missing"
-	MarkerPushed      Code = "marker-pushed"
-	MarkerTrailer     Code = "marker-trailer"
-	MarkerSkips       Code = "marker-skips"
-	MarkerBack        Code = "marker-back"
-	PhaseUnknown      Code = "phase-unknown"
-	FilesPending      Code = "files-pending"
-	PipelinesPending  Code = "pipelines-pending"
-	PipelineHeld      Code = "pipeline-refused"
-	NamespacesPending Code = "namespaces-pending"
-	VersionUnknown    Code = "version-unknown"
-	VersionsPending   Code = "versions-pending"
-	ExclusivePresent  Code = "exclusive-present"
-	ServiceBlocked    Code = "service-blocked"
-	Deploying         Code = "deploying"
-	DeployFailed      Code = "deploy-failed"
-	Complete          Code = "complete"
-)
-
 // Reason says why a decision was taken: a code for programs and a sentence for people.
 type Reason struct {
 	Code Code   `json:"code"`
@@ -117,11 +93,13 @@ type Action struct {
 	Target string `json:"target"` // branch, application/pipeline, namespace, service, role, test, #pull request or backend
 	Reason string `json:"reason"`
 	Undo   string `json:"undo"`
-	// Items are what the effect touches where that is more than the target: the paths of secrets.
+	// Items are what the effect touches where that is more than the target: the paths of secrets, the proxies that
+	// take a weight.
 	Items []string `json:"items,omitempty"`
 	// Weight is the weight of the verbs of the edge, in percent, 0 to 100.
 	Weight int `json:"weight,omitempty"`
-	// Key makes the effect safe to repeat: a pipeline's id, or the correlation id of a deployment.
+	// Key makes the effect safe to repeat: a pipeline's or a silence's id, the correlation id of a deployment, the commit
+	// of a pull request or of the marker, the step of a test, the instance that a client is to talk to.
 	Key string `json:"key,omitempty"`
 	// Service is set for the effects on one service.
 	Service estate.ServiceID `json:"service,omitzero"`

@@ -19,10 +19,10 @@ const (
 	retryMost  = 15 * time.Minute
 )
 
-// deployServices is step 6. A wave begins when every service of the one before is ready, so that nothing meets
+// deployServices is steps 6 and 10. A wave begins when every service of the one before is ready, so that nothing meets
 // a dependency that is not there yet.
-func deployServices(m *estate.Migration, e *evidence.Evidence, now time.Time) Progress {
-	p := Progress{}
+func deployServices(s situation) Progress {
+	m, e, p := s.m, s.e, Progress{}
 	for _, ns := range e.Namespaces {
 		p.Actions = append(p.Actions, Action{Verb: CreateNamespace, Target: ns.String(), Reason: "the new cluster lacks it", Undo: "delete the namespace"})
 	}
@@ -40,7 +40,7 @@ func deployServices(m *estate.Migration, e *evidence.Evidence, now time.Time) Pr
 		return pin
 	}
 	for _, class := range Waves {
-		wave := deployWave(m, e, class, now)
+		wave := deployWave(s, class)
 		p.Done += wave.Done
 		p.Total += wave.Total
 		if p.complete() { // later waves are only counted
@@ -69,7 +69,7 @@ func pinVersions(m *estate.Migration, e *evidence.Evidence) (Progress, bool) {
 
 // deployWave brings the services of one class to the objects that git names, as many at once as the migration
 // allows. A service that fails keeps the next wave from beginning; the others of its wave go on.
-func deployWave(m *estate.Migration, e *evidence.Evidence, class estate.Class, now time.Time) Progress {
+func deployWave(at situation, class estate.Class) Progress {
 	var (
 		p       Progress
 		running int
@@ -77,17 +77,17 @@ func deployWave(m *estate.Migration, e *evidence.Evidence, class estate.Class, n
 		halted  Reason
 		halts   int
 	)
-	for _, s := range e.Services {
+	for _, s := range at.e.Services {
 		if s.Class != class {
 			continue
 		}
 		p.Total++
 		if s.Pinned.IsZero() && s.Blocked == "" {
-			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, m.From.Cluster, s.Unknown)
+			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, at.m.From.Cluster, s.Unknown)
 			halts++
 			continue
 		}
-		switch state, reason, until := judge(s, now); state {
+		switch state, reason, until := stand(s, at.now); state {
 		case ready:
 			p.Done++
 		case busy:
@@ -106,7 +106,7 @@ func deployWave(m *estate.Migration, e *evidence.Evidence, class estate.Class, n
 			halts++
 		}
 	}
-	free := max(m.Parallel-running, 0)
+	free := max(at.m.Parallel-running, 0)
 	p.Actions = pending[:min(free, len(pending))]
 	switch waiting := p.Total - p.Done; {
 	case waiting == 0:
@@ -134,8 +134,8 @@ const (
 	blocked       // a person has to change git
 )
 
-// judge says where one service stands, why, and when a stuck one is tried again (zero: never).
-func judge(s evidence.Service, now time.Time) (state, string, time.Time) {
+// stand says where one service stands, why, and when a stuck one is tried again (zero: never).
+func stand(s evidence.Service, now time.Time) (state, string, time.Time) {
 	if s.Blocked != "" {
 		return blocked, s.Blocked, time.Time{}
 	}

@@ -8,56 +8,60 @@ import (
 	"cutover/reconciler/evidence"
 )
 
-// Next decides what to do now to bring the world to where the marker says that it should stand.
-func Next(m *estate.Migration, e *evidence.Evidence, now time.Time) Decision {
-	if reason := refusal(m, e); reason.Code != "" {
-		return Decision{Kind: Refuse, Reason: reason}
+// Next decides what to do now to bring the world to where the marker at says that it should stand. The marker's
+// evidence is that of the same marker.
+func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) Decision {
+	if at.Phase == 0 && e.Marker.Commit == "" {
+		return Decision{Kind: Advance, Reason: because(MarkerMissing, "the migration has not begun: merge the pull request of %s", estate.Prepare)}
+	}
+	if reason := Refusal(m, at, &e.Marker); reason.Code != "" {
+		return Refused(m, e.Marker.Before, e, reason, now)
+	}
+	s := situation{m, at, e, now}
+	if d, ok := keep(s); ok {
+		return d
+	}
+	if at.Paused != "" {
+		return Decision{Kind: Hold, Reason: because(Paused, "paused at %s: %s", at, at.Paused)}
+	}
+	return walk(s)
+}
+
+// Refused decides what to do while the newest marker counts for nothing: what the one before it, at, has reached is kept
+// up, and nothing else is done.
+func Refused(m *estate.Migration, at estate.Marker, e *evidence.Evidence, why Reason, now time.Time) Decision {
+	if d, ok := keep(situation{m, at, e, now}); ok {
+		return d
+	}
+	return Decision{Kind: Refuse, Reason: why}
+}
+
+// walk goes back to the marker's phase, and then on through the rows up to it. Rows are undone in reverse order. One
+// that waits to be undone keeps the phase from being complete, and nothing else: a fix may have to be deployed for it.
+func walk(s situation) Decision {
+	var waiting []Decision
+	for _, step := range slices.Backward(Table) {
+		if step.Phase <= s.at.Phase || step.undo == nil {
+			continue
+		}
+		if d, ok := step.decide(step.undo(s)); ok && d.Kind == Do {
+			return d
+		} else if ok {
+			waiting = append(waiting, d)
+		}
 	}
 	for _, step := range Table {
-		if step.Phase > m.Marker.Phase {
+		if step.Phase > s.at.Phase {
 			break
 		}
-		p := step.look(m, e, now)
-		switch {
-		case p.complete():
-			continue
-		case len(p.Actions) > 0:
-			for i := range p.Actions {
-				p.Actions[i].Step = step.Number
-			}
-			return Decision{Kind: Do, Step: step.Number, Actions: p.Actions, Reason: p.Waiting, Until: p.Until}
-		default:
-			return Decision{Kind: Hold, Step: step.Number, Reason: p.Waiting, Until: p.Until}
+		if d, ok := step.decide(step.look(s)); ok {
+			return d
 		}
 	}
-	return Decision{Kind: Advance, Reason: because(Complete, "every step up to phase %s that cutover does is done and healthy", m.Marker.Phase)}
-}
-
-// refusal says why the marker counts for nothing, or nothing if it counts.
-func refusal(m *estate.Migration, e *evidence.Evidence) Reason {
-	at, before := m.Marker, e.Marker.Before
-	switch {
-	case at.Phase == 0:
-		return because(MarkerMissing, "%s does not exist on %s: the migration has not begun", m.MarkerPath(), m.Branch)
-	case !slices.ContainsFunc(Table, func(s Step) bool { return s.Phase == at.Phase }):
-		return because(PhaseUnknown, "this version of cutover has no steps for phase %s", at.Phase)
-	case !e.Marker.Reviewed:
-		return because(MarkerPushed, "nothing shows that marker %s of commit %.10s came to %s by a merged pull request, and the configuration does not allow markers to be pushed (markers.allowPush)", at, e.Marker.Commit, m.Branch)
-	case e.Marker.Trailer != at.Phase.String():
-		return because(MarkerTrailer, "commit %.10s changes the marker to %s, but its message does not say so: it needs the trailer \"Cutover-Phase: %s\"", e.Marker.Commit, at, at.Phase)
-	case at.Phase < before.Phase:
-		return because(MarkerBack, "marker %s goes back from %s: this version of cutover cannot undo a phase; nothing is changed", at, before)
-	case at.Phase > before.Phase+1:
-		return because(MarkerSkips, "marker %s skips a phase: the one before was %s", at, orNone(before))
+	if len(waiting) > 0 {
+		return waiting[0]
 	}
-	return Reason{}
-}
-
-func orNone(m estate.Marker) string {
-	if m.Phase == 0 {
-		return "none"
-	}
-	return m.String()
+	return Decision{Kind: Advance, Reason: because(Complete, "every step up to %s that cutover does is done and healthy", s.at)}
 }
 
 // StepProgress is a row of the runbook and how far it has come, for people.
@@ -72,15 +76,19 @@ type StepProgress struct {
 	Complete bool `json:"complete"`
 }
 
-// Overview lists every step of the table with its progress. Steps of phases that the marker has not reached
-// have none.
-func Overview(m *estate.Migration, e *evidence.Evidence, now time.Time) []StepProgress {
+// Overview lists every step of the table with its progress. Steps of phases that the marker at has not reached have
+// none, but for what is still to be undone of them.
+func Overview(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) []StepProgress {
+	s := situation{m, at, e, now}
 	out := make([]StepProgress, 0, len(Table))
 	for _, step := range Table {
 		row := StepProgress{Number: step.Number, Phase: step.Phase, Title: step.Title}
-		if step.Phase <= m.Marker.Phase {
-			p := step.look(m, e, now)
-			row.Done, row.Total, row.Waiting, row.Complete = p.Done, p.Total, p.Waiting.Text, p.complete()
+		switch {
+		case step.Phase <= at.Phase:
+			p := step.look(s)
+			row.Done, row.Total, row.Waiting, row.Complete = p.Done, p.Total, p.Waiting.Text, p.complete() && !p.Later
+		case step.undo != nil:
+			row.Waiting = step.undo(s).Waiting.Text
 		}
 		out = append(out, row)
 	}

@@ -28,9 +28,10 @@ func migration(p estate.Phase) *estate.Migration {
 
 // marked is evidence of a marker that arrived as it should.
 func marked(p estate.Phase) evidence.Evidence {
-	return evidence.Evidence{Marker: evidence.Marker{
-		Commit: "0123456789abcdef", Trailer: p.String(), Before: estate.Marker{Phase: p - 1}, Reviewed: true,
-	}}
+	return evidence.Evidence{
+		Marker: evidence.Marker{Commit: "0123456789abcdef", Trailer: p.String(), Before: estate.Marker{Phase: p - 1}, Reviewed: true},
+		Survey: evidence.Survey{OldVersion: "v1.29.3", NewVersion: "v1.31.0", Nodes: 3, NodesReady: 3},
+	}
 }
 
 func service(name string, class estate.Class, edit ...func(*evidence.Service)) evidence.Service {
@@ -88,12 +89,12 @@ func TestNext(t *testing.T) {
 		want  string
 	}{
 		{"no marker", 0, nil, "refuse step 0: marker-missing"},
-		{"a phase without steps", estate.Canary, nil, "refuse step 0: phase-unknown"},
+		{"a phase without steps", estate.Cutover, nil, "refuse step 0: phase-unknown"},
 		{"pushed marker", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Reviewed = false }, "refuse step 0: marker-pushed"},
 		{"marker without trailer", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Trailer = "" }, "refuse step 0: marker-trailer"},
 		{"trailer of another phase", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Trailer = "deploy" }, "refuse step 0: marker-trailer"},
 		{"marker skips prepare", estate.Deploy, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Before = estate.Marker{} }, "refuse step 0: marker-skips"},
-		{"marker goes back", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Before = estate.Marker{Phase: estate.Deploy} }, "refuse step 0: marker-back"},
+		{"marker goes back", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) { e.Marker.Before = estate.Marker{Phase: estate.Deploy} }, "advance step 0: complete"},
 		{"pipelines go before the file that names them", estate.Prepare, func(_ *estate.Migration, e *evidence.Evidence) {
 			e.Files = []evidence.File{{Path: "stacks.yaml", State: evidence.FileDiffers}}
 			e.Pipelines = []evidence.Pipeline{{ID: "1", Application: "new", Name: "deploy-prod2", State: evidence.PipelineMissing}, {ID: "2", Application: "old", Name: "deploy-prod2", State: evidence.PipelineObsolete}}
@@ -169,11 +170,11 @@ func TestNext(t *testing.T) {
 			if tt.edit != nil {
 				tt.edit(m, &e)
 			}
-			got := phase.Next(m, &e, t0)
+			got := phase.Next(m, m.Marker, &e, t0)
 			if diff := cmp.Diff(tt.want, transcript(got)); diff != "" {
 				t.Errorf("decision (-want +got):\n%s", diff)
 			}
-			if again := phase.Next(m, &e, t0); transcript(again) != transcript(got) {
+			if again := phase.Next(m, m.Marker, &e, t0); transcript(again) != transcript(got) {
 				t.Errorf("the same evidence gave another decision:\n%s", transcript(again))
 			}
 			for _, a := range got.Actions {
@@ -197,7 +198,7 @@ func TestOverviewCountsServices(t *testing.T) {
 		service("web", estate.Stateless, isReady), service("match", estate.Singleton),
 		service("api", estate.StatefulClient), service("push", estate.Exclusive),
 	}
-	for _, row := range phase.Overview(m, &e, t0) {
+	for _, row := range phase.Overview(m, m.Marker, &e, t0) {
 		if row.Number == 6 && (row.Done != 1 || row.Total != 3 || row.Complete) {
 			t.Errorf("step 6 = %d of %d, complete %v; want 1 of 3, not complete", row.Done, row.Total, row.Complete)
 		}

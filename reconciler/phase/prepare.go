@@ -2,19 +2,18 @@ package phase
 
 import (
 	"slices"
-	"time"
 
-	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 )
 
 // writeValues is step 3: the files that the generator gives stand on the branch. Pipelines that they will no longer name
 // are deleted first: afterwards nothing would tell that they were ours to delete.
-func writeValues(m *estate.Migration, e *evidence.Evidence, now time.Time) Progress {
+func writeValues(s situation) Progress {
+	m, e := s.m, s.e
 	if len(e.Files) == 0 {
 		return Progress{}
 	}
-	pipelines := addPipelines(m, e, now)
+	pipelines := addPipelines(s)
 	pipelines.Actions = slices.DeleteFunc(pipelines.Actions, func(a Action) bool { return a.Verb != DeletePipeline })
 	if len(pipelines.Actions) > 0 {
 		return pipelines
@@ -38,9 +37,9 @@ func writeValues(m *estate.Migration, e *evidence.Evidence, now time.Time) Progr
 }
 
 // addPipelines is step 5: every service of the new stack has its pipelines in Gate.
-func addPipelines(_ *estate.Migration, e *evidence.Evidence, _ time.Time) Progress {
-	p := Progress{Total: len(e.Pipelines)}
-	for _, pipe := range e.Pipelines {
+func addPipelines(s situation) Progress {
+	p := Progress{Total: len(s.e.Pipelines)}
+	for _, pipe := range s.e.Pipelines {
 		a := Action{Target: pipe.Application + "/" + pipe.Name, Key: pipe.ID, Reason: pipe.Reason}
 		switch pipe.State {
 		case evidence.PipelineSame:

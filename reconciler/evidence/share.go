@@ -1,0 +1,81 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+const (
+	// shareSessions is how many sessions have to be counted before their share says anything.
+	shareSessions = 200
+	// shareMargin is how far the share may be from the weight, in percentage points, however many were counted.
+	shareMargin = 3
+	// shareDeviations is how many standard deviations of a fair draw it may be off where few were counted.
+	shareDeviations = 4
+)
+
+// Counted is what a proxy counted at its two servers since the weight bakes. A proxy that began since then counted from
+// 0; of one that was not there when it began nothing is known.
+func (e Edge) Counted(p Proxy) (from, to Server) {
+	if p.Started.After(e.Bake.Since) {
+		return p.From, p.To
+	}
+	i := slices.IndexFunc(e.Bake.Baseline, func(b Proxy) bool { return b.Name == p.Name && b.Unreachable == "" })
+	if i < 0 {
+		return Server{Name: p.From.Name}, Server{Name: p.To.Name}
+	}
+	base := e.Bake.Baseline[i]
+	return p.From.since(base.From), p.To.since(base.To)
+}
+
+// since subtracts counters. A counter that went back was reset.
+func (s Server) since(base Server) Server {
+	for _, c := range []struct{ now, then *int64 }{{&s.Sessions, &base.Sessions}, {&s.Requests, &base.Requests}, {&s.Errors, &base.Errors}} {
+		if *c.now >= *c.then {
+			*c.now -= *c.then
+		}
+	}
+	return s
+}
+
+// Share is the part of the sessions that the new cluster got since the weight bakes, in percent, and how many sessions
+// were counted.
+func (e Edge) Share() (percent float64, sessions int64) {
+	var to int64
+	for _, p := range e.Proxies {
+		if p.Unreachable != "" {
+			continue
+		}
+		f, t := e.Counted(p)
+		to += t.Sessions
+		sessions += f.Sessions + t.Sessions
+	}
+	if sessions == 0 {
+		return 0, 0
+	}
+	return 100 * float64(to) / float64(sessions), sessions
+}
+
+// ShareDisagrees says in what the observed share disagrees with the weight that bakes. It is "" if they agree, if fewer
+// than 200 sessions were counted, and if the proxies do not all have that weight now.
+func (e Edge) ShareDisagrees() string {
+	if e.Bake.Commit == "" || e.Bake.Weight == 0 || e.Bake.Failed != "" {
+		return ""
+	}
+	for _, p := range e.Proxies {
+		if p.Unreachable == "" && p.To.Weight != e.Bake.Weight {
+			return ""
+		}
+	}
+	share, sessions := e.Share()
+	if sessions < shareSessions {
+		return ""
+	}
+	p := float64(e.Bake.Weight) / 100
+	allowed := max(shareMargin, shareDeviations*100*math.Sqrt(p*(1-p)/float64(sessions)))
+	if math.Abs(share-float64(e.Bake.Weight)) <= allowed {
+		return ""
+	}
+	return fmt.Sprintf("%.1f%% of %d sessions went to the new cluster, and the weight is %d%%: more than %.1f points apart", share, sessions, e.Bake.Weight, allowed)
+}

@@ -1,0 +1,88 @@
+package phase
+
+import (
+	"slices"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// Reversibility says whether going back from a phase gives what was before.
+type Reversibility string
+
+// What a person can be told about going back.
+const (
+	// Reversible: going back leaves things as they were.
+	Reversible Reversibility = "reversible"
+	// WithLoss: going back is possible, and something is lost, such as what a singleton held in memory.
+	WithLoss Reversibility = "reversible with loss"
+	// Irreversible: there is nothing to go back to.
+	Irreversible Reversibility = "irreversible"
+)
+
+// ReversibilityOf says whether one can go back from a phase. Up to 100 % of the traffic one can: the old cluster runs
+// everything, and its singletons are the only ones in use.
+func ReversibilityOf(p estate.Phase) Reversibility {
+	switch {
+	case p <= estate.Canary:
+		return Reversible
+	case p < estate.Cleanup:
+		return WithLoss
+	}
+	return Irreversible
+}
+
+// Checkpoints are the markers that a migration passes, in order: its phases, and inside canary the weights.
+func Checkpoints(m *estate.Migration) []estate.Marker {
+	out := []estate.Marker{{Phase: estate.Prepare}, {Phase: estate.Deploy}, {Phase: estate.Freeze}}
+	for _, step := range m.Edge.Steps {
+		out = append(out, estate.Marker{Phase: estate.Canary, Weight: step.Weight})
+	}
+	return out
+}
+
+// Following is the checkpoint after a marker, or false after the last one.
+func Following(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
+	list := Checkpoints(m)
+	if i := position(list, at); i < len(list) {
+		return list[i], true
+	}
+	return estate.Marker{}, false
+}
+
+// Title is a checkpoint's name for people, such as "canary 5%".
+func Title(at estate.Marker) string {
+	switch {
+	case at.Phase == 0:
+		return "not begun"
+	case at.Paused != "":
+		return at.String() + ", paused"
+	}
+	return at.String()
+}
+
+// WantTarget is which instance of a singleton the new cluster's clients have to talk to. From freeze on it is the old
+// one: traffic is going to reach both clusters, and there may be only one instance that gets it (step 11).
+func WantTarget(at estate.Marker) evidence.Target {
+	if at.Phase >= estate.Freeze {
+		return evidence.TargetOld
+	}
+	return evidence.TargetNew
+}
+
+// position counts the checkpoints that a marker has reached: 0 before the first.
+func position(list []estate.Marker, at estate.Marker) int {
+	n := 0
+	for _, c := range list {
+		if c.Phase < at.Phase || c.Phase == at.Phase && c.Weight <= at.Weight {
+			n++
+		}
+	}
+	return n
+}
+
+// isCheckpoint says whether a marker stands exactly at a checkpoint.
+func isCheckpoint(m *estate.Migration, at estate.Marker) bool {
+	at.Paused = ""
+	return slices.Contains(Checkpoints(m), at)
+}

@@ -1,0 +1,184 @@
+package phase
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// blink is when to look again at the proxies: a reload loses the weights, and they must not be gone for long.
+const blink = 2 * time.Second
+
+// keepEdge is what comes before all rows: the proxies have the weight that was reached, whatever else has to wait, and a
+// weight that fails is taken back. It never raises a weight above one that was set before.
+func keepEdge(s situation) (Decision, bool) {
+	if s.at.Phase < estate.Canary {
+		return stepAt(0).decide(lower(s))
+	}
+	bake := s.e.Edge.Bake
+	if bakes(bake) && bake.Weight <= s.at.Weight {
+		if failed := verdicts(s.e.Edge.Checks, evidence.Fail); len(failed) > 0 {
+			why := because(CheckFailed, "weight %d%% failed: %s", bake.Weight, some(failed))
+			d, _ := stepAt(bake.Weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, bake.Weight, some(failed))}})
+			d.Kind = Retreat
+			return d, true
+		}
+	}
+	held := s.held()
+	d, ok := stepAt(bake.Weight).decide(s.assert(held))
+	if ok && d.Kind == Do && bake.Failed != "" && highest(s.e.Edge) > held {
+		d.Kind = Retreat
+	}
+	return d, ok
+}
+
+// lower undoes steps 14 and 15: the new cluster gets no traffic. It is noted, so that a later canary begins at 0 again.
+func lower(s situation) Progress {
+	bake := s.e.Edge.Bake
+	if p := s.assert(0); !p.complete() {
+		return p
+	}
+	switch down := s.unreachable(); {
+	case bake.Commit == "" || bake.Weight == 0 && bake.Good == 0:
+		return Progress{}
+	case len(down) > 0:
+		return Progress{Waiting: because(ProxyUnreachable, "whether the weight is 0%% is not known: no answer from %s", some(down)), Until: s.now.Add(blink)}
+	}
+	return Progress{Waiting: because(WeightPending, "all proxies are back at 0%%"), Actions: []Action{s.note(BeginBake, 0, "all proxies are back at 0%")}}
+}
+
+// assert asks for a weight at every proxy that has another one. While a proxy does not answer the others are only
+// lowered: raised together is what a weight is, and lowering cannot wait.
+func (s situation) assert(weight int) Progress {
+	var off, above []string
+	for _, p := range reachable(s.e.Edge) {
+		if p.To.Weight != weight || s.e.Edge.Bake.Commit != "" && p.From.Weight != 100-weight {
+			off = append(off, p.Name)
+		}
+		if p.To.Weight > weight {
+			above = append(above, p.Name)
+		}
+	}
+	if len(off) == 0 {
+		return Progress{}
+	}
+	to := proxyNames(reachable(s.e.Edge))
+	if down := s.unreachable(); len(down) > 0 {
+		if len(above) == 0 {
+			return Progress{Waiting: because(ProxyUnreachable, "the weight should be %d%%, and cannot be set: no answer from %s", weight, some(down)), Until: s.now.Add(blink)}
+		}
+		to = above
+	}
+	was := highest(s.e.Edge)
+	why := because(WeightPending, "the weight should be %d%%, and is not at %s", weight, some(off))
+	return Progress{Waiting: why, Actions: []Action{{
+		Verb: SetWeight, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Items: to,
+		Reason: why.Text, Undo: fmt.Sprintf("set the weight back to %d%%", was),
+	}}}
+}
+
+// held is the weight that the proxies should have until the next one is due. A bake of another marker than this one and
+// the one before it is history: it may lower a weight, and never raises one.
+func (s situation) held() int {
+	bake := s.e.Edge.Bake
+	level := bake.Weight
+	if bake.Failed != "" {
+		level = bake.Good
+	}
+	if bake.Commit != s.e.Marker.Commit && level > s.e.Marker.Before.Weight {
+		level = min(level, lowest(s.e.Edge))
+	}
+	return min(level, s.at.Weight)
+}
+
+// goal is the weight that the marker asks for next: one step after the last that passed.
+func (s situation) goal() int {
+	bake, limit := s.e.Edge.Bake, s.at.Weight
+	if bake.Commit == s.e.Marker.Commit && bake.Weight > 0 {
+		if bake.Passed {
+			return s.after(bake.Weight)
+		}
+		return min(bake.Weight, limit)
+	}
+	held := s.held()
+	if held >= limit {
+		return limit
+	}
+	return s.after(min(held, bake.Good))
+}
+
+// after is the step after a weight, at most the marker's weight.
+func (s situation) after(weight int) int {
+	for _, step := range s.m.Edge.Steps {
+		if step.Weight > weight {
+			return min(step.Weight, s.at.Weight)
+		}
+	}
+	return s.at.Weight
+}
+
+// note is an action that notes how the bake of a weight stands.
+func (s situation) note(verb Verb, weight int, reason string) Action {
+	return Action{Verb: verb, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Reason: reason, Undo: "nothing to do: it is only noted"}
+}
+
+// edgeKey tells the same weight of two markers apart.
+func (s situation) edgeKey(weight int) string {
+	return fmt.Sprintf("%.10s.%d", s.e.Marker.Commit, weight)
+}
+
+// unreachable are the proxies that did not answer, with the reason.
+func (s situation) unreachable() []string {
+	var out []string
+	for _, p := range s.e.Edge.Proxies {
+		if p.Unreachable != "" {
+			out = append(out, fmt.Sprintf("%s (%s)", p.Name, p.Unreachable))
+		}
+	}
+	for _, name := range s.m.Edge.Proxies {
+		if !slices.ContainsFunc(s.e.Edge.Proxies, func(p evidence.Proxy) bool { return p.Name == name }) {
+			out = append(out, name+" (not asked)")
+		}
+	}
+	return out
+}
+
+func reachable(e evidence.Edge) []evidence.Proxy {
+	return slices.DeleteFunc(slices.Clone(e.Proxies), func(p evidence.Proxy) bool { return p.Unreachable != "" })
+}
+
+func proxyNames(list []evidence.Proxy) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// highest and lowest are the weights that the proxies show; 0 if none answers.
+func highest(e evidence.Edge) int {
+	out := 0
+	for _, p := range reachable(e) {
+		out = max(out, p.To.Weight)
+	}
+	return out
+}
+
+func lowest(e evidence.Edge) int {
+	list := reachable(e)
+	if len(list) == 0 {
+		return 0
+	}
+	return slices.MinFunc(list, func(a, b evidence.Proxy) int { return a.To.Weight - b.To.Weight }).To.Weight
+}
+
+// stepAt is the row that a weight belongs to.
+func stepAt(weight int) Step {
+	if weight == 100 {
+		return Step{Number: 15}
+	}
+	return Step{Number: 14}
+}

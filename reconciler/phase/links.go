@@ -1,0 +1,65 @@
+package phase
+
+import (
+	"slices"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// relink is step 11: the new cluster's clients of a singleton talk to the old cluster's instance. The copy of the Secret
+// holds its address since step 2 looked; secret-sync brings it to the cluster, and then the Pods have to read it again.
+func relink(s situation) Progress {
+	p := Progress{Total: len(s.e.Links)}
+	for i, link := range s.e.Links {
+		switch {
+		case link.New != WantTarget(s.at):
+			p.wait(because(SecretSyncLag, "Secret %s of %s does not name the %s %s yet: waiting for secret-sync",
+				link.Secret, link.Client, WantTarget(s.at), link.Singleton), s.now.Add(glance))
+		case link.Stale > 0 && isReady(s.e, link.Client):
+			if !lags(s, link.Client) && !slices.ContainsFunc(s.e.Links[:i], func(l evidence.Link) bool { return l.Client == link.Client && l.Stale > 0 }) {
+				p.Actions = append(p.Actions, restart(s, link))
+			}
+		case link.Stale > 0, !isReady(s.e, link.Client):
+			p.wait(because(ClientRestarting, "%s restarts to talk to the %s %s: %s still talk to the other",
+				link.Client, WantTarget(s.at), link.Singleton, count(link.Stale, "Pod")), s.now.Add(glance))
+		default:
+			p.Done++
+		}
+	}
+	if len(p.Actions) > 0 {
+		p.Waiting = because(LinksPending, "%s to be restarted", count(len(p.Actions), "client"))
+	}
+	return p
+}
+
+// unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing.
+func unlink(s situation) Progress {
+	e := *s.e
+	e.Links = slices.DeleteFunc(slices.Clone(e.Links), func(l evidence.Link) bool { return l.Pods == 0 })
+	s.e = &e
+	return relink(s)
+}
+
+// lags says that one of the addresses that a client reads is not there yet: it is restarted once for all of them.
+func lags(s situation, client estate.ServiceID) bool {
+	return slices.ContainsFunc(s.e.Links, func(l evidence.Link) bool { return l.Client == client && l.New != WantTarget(s.at) })
+}
+
+// isReady says that the new cluster runs a service and does not roll it out at the moment.
+func isReady(e *evidence.Evidence, id estate.ServiceID) bool {
+	i := slices.IndexFunc(e.Services, func(s evidence.Service) bool { return s.ID == id })
+	return i < 0 || e.Services[i].Ready
+}
+
+func restart(s situation, link evidence.Link) Action {
+	want, other := evidence.TargetOld, evidence.TargetNew
+	if WantTarget(s.at) == evidence.TargetNew {
+		want, other = other, want
+	}
+	return Action{
+		Verb: RestartClient, Target: link.Client.String(), Key: string(want), Service: link.Client,
+		Reason: because(LinksPending, "%s of it still talk to the %s %s", count(link.Stale, "Pod"), other, link.Singleton).Text,
+		Undo:   "let the Secret name the " + string(other) + " " + link.Singleton.String() + ", and restart the client",
+	}
+}

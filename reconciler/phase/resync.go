@@ -1,0 +1,67 @@
+package phase
+
+import (
+	"fmt"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// resync is step 9: what changed on the old side since prepare is brought over. The base branch comes first, because it
+// may change what all else is compared with. Trust, pipelines and generated files are kept up by their own rows.
+func resync(s situation) Progress {
+	for _, part := range []func(situation) Progress{mergeMain, resyncSecrets, repin} {
+		if p := part(s); !p.complete() {
+			return p
+		}
+	}
+	return Progress{}
+}
+
+func mergeMain(s situation) Progress {
+	main := s.e.Main
+	switch {
+	case len(main.Conflicts) > 0:
+		var paths []string
+		for _, c := range main.Conflicts {
+			paths = append(paths, fmt.Sprintf("%s (%.10s here, %.10s there)", c.Path, c.Ours, c.Theirs))
+		}
+		return Progress{Total: len(paths), Waiting: because(MainConflict, "%s changed both on %s and on the base branch: %s; merge them by hand",
+			count(len(paths), "path"), s.m.Branch, some(paths))}
+	case main.Behind == 0:
+		return Progress{}
+	}
+	why := because(MainBehind, "%s of the base branch, which change %s, are to be merged", count(main.Behind, "commit"), count(len(main.Take), "path"))
+	return Progress{Total: main.Behind, Waiting: why, Actions: []Action{{
+		Verb: MergeMain, Target: s.m.Branch, Key: main.Head, Items: main.Take, Reason: why.Text, Undo: "revert the merge on " + s.m.Branch,
+	}}}
+}
+
+// resyncSecrets brings over changed values too: the old side is frozen now.
+func resyncSecrets(s situation) Progress {
+	return makeCopies(s, evidence.SecretMissing, evidence.SecretStale, evidence.SecretDiffers)
+}
+
+// repin pins what the old cluster runs now.
+func repin(s situation) Progress {
+	var changed []string
+	for _, svc := range s.e.Services {
+		if !svc.Running.IsZero() && svc.Running != svc.Pinned {
+			changed = append(changed, fmt.Sprintf("%s %s (pinned %s)", svc.ID, svc.Running, orNothing(svc.Pinned)))
+		}
+	}
+	if len(changed) == 0 {
+		return Progress{}
+	}
+	why := because(VersionsPending, "%s in another version than is pinned: %s", count(len(changed), "service"), some(changed))
+	return Progress{Total: len(changed), Waiting: why, Actions: []Action{{
+		Verb: PinVersions, Target: s.m.Branch, Reason: why.Text, Undo: "revert the commit on " + s.m.Branch,
+	}}}
+}
+
+func orNothing(v estate.Version) string {
+	if v.IsZero() {
+		return "nothing"
+	}
+	return v.String()
+}
