@@ -1,0 +1,116 @@
+package world_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/contract"
+	"cutover/reconciler/world"
+)
+
+// empty is a world without content, whose calls take some time so that whoever waits for something sees it.
+func empty(t *testing.T) *world.World {
+	t.Helper()
+	w, err := world.New(world.Options{Empty: true, Latency: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func TestPipelines(t *testing.T) {
+	w := empty(t)
+	contract.Pipelines(t, func(*testing.T) contract.PipelineStore { return w.Another().Ports().Spinnaker })
+}
+
+func TestJournal(t *testing.T) {
+	contract.Journal(t, func(t *testing.T) contract.JournalStore { return empty(t).Start().Ports().Journal })
+}
+
+func TestAlarms(t *testing.T) {
+	w := empty(t)
+	contract.Alarms(t, func(*testing.T) contract.AlarmStore { return w.Another().Ports().Alertmanager }, w.Now)
+}
+
+func TestSecrets(t *testing.T) {
+	contract.Secrets(t, func(t *testing.T) contract.SecretPlace {
+		w := empty(t)
+		return contract.SecretPlace{
+			Store: w.Start().Ports().Vault, From: "k8s-secret/a", To: "k8s-secret/b",
+			Seed:   func(_ *testing.T, root, path string, data map[string]any) { w.WriteSecret(root+"/"+path, data) },
+			Delete: func(_ *testing.T, root, path string) { w.WriteSecret(root+"/"+path, nil) },
+			Held:   func(_ *testing.T, root, path string) map[string]any { return w.Secret(root + "/" + path) },
+			Kept:   func(_ *testing.T, path string) []map[string]any { return w.OlderSecrets("k8s-secret/b/" + path) },
+		}
+	})
+}
+
+func TestReviews(t *testing.T) {
+	contract.Reviews(t, func(t *testing.T) contract.Forge {
+		w, err := world.New(world.Options{Empty: true, Files: []estate.File{{Path: "README.md", Data: []byte("readme\n")}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return forge{w}
+	})
+}
+
+// forge is the world's git host as the contract wants it.
+type forge struct{ w *world.World }
+
+func (f forge) Store(*testing.T) contract.ReviewStore { return f.w.Another().Ports().Host }
+func (f forge) Daemon() string                        { return world.Bot }
+func (f forge) Reviewer() string                      { return "grace" }
+
+func (f forge) Commit(t *testing.T, branch, message string, files map[string]string) string {
+	t.Helper()
+	f.w.Advance(f.w.Now().Add(time.Second))
+	var write []estate.File
+	var remove []string
+	for path, text := range files {
+		if text == "" {
+			remove = append(remove, path)
+		} else {
+			write = append(write, estate.File{Path: path, Data: []byte(text)})
+		}
+	}
+	hash, err := f.w.Push(f.Daemon(), branch, write, remove, message)
+	must(t, err)
+	return hash
+}
+
+func (f forge) Line(t *testing.T, commit string, length int) []string {
+	t.Helper()
+	var out []string
+	for len(out) < length {
+		out = append(out, commit)
+		commit = f.w.Parent(commit)
+	}
+	return out
+}
+
+func (f forge) Merge(t *testing.T, number int, method contract.MergeMethod) string {
+	t.Helper()
+	f.w.Advance(f.w.Now().Add(time.Second))
+	must(t, f.w.Merge(f.Reviewer(), number, world.Method(method)))
+	return f.w.Head(f.w.Requests()[number-1].Base)
+}
+
+func (f forge) Approve(t *testing.T, number int, as, text string) {
+	t.Helper()
+	must(t, f.w.Approve(as, number, text))
+}
+
+func (f forge) Say(t *testing.T, number int, as, text string) {
+	t.Helper()
+	must(t, f.w.Say(as, number, text))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(fmt.Errorf("the world: %w", err))
+	}
+}

@@ -1,0 +1,350 @@
+package world
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/object"
+)
+
+// Breach is a line that was crossed, as the world itself saw it.
+type Breach struct {
+	At        time.Time
+	Invariant string // its name in the design
+	Text      string
+	Cause     string // the call or event that did it
+}
+
+func (b Breach) String() string {
+	return fmt.Sprintf("%s %s: %s (by %s)", b.At.UTC().Format("15:04:05.000"), b.Invariant, b.Text, b.Cause)
+}
+
+// grace is how long the program may take to notice what people or faults did: a secret that changed, a pipeline that
+// somebody enabled, a Pod that went.
+const grace = 5 * time.Minute
+
+// mostBreaches is how many breaches are kept: what follows from the first ones says little.
+const mostBreaches = 50
+
+// judge is what the world remembers to judge by.
+type judge struct {
+	clients    map[string]bool              // services that users reach, and that talk to a singleton
+	exclusive  map[string]string            // namespace of each exclusive service
+	classes    map[string]estate.Class      // of every service of the product
+	before     map[string]pipeline.Document // the old stack's pipelines as they were, by id
+	foreign    map[string]pipeline.Document // strangers' pipelines, by id
+	principals map[string][]string          // of the roles, as they were
+	standing   map[string]bool              // breaches that still hold: each is told once
+	triggered  map[string]bool              // correlation ids
+	opened     map[int]time.Time            // when people opened their pull requests
+	glass      map[string]bool              // services that were ever deployed by break-glass
+	disturbed  time.Time                    // when people or faults last broke something
+	journaled  bool
+}
+
+func newJudge() judge {
+	return judge{
+		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
+		before: map[string]pipeline.Document{}, foreign: map[string]pipeline.Document{}, principals: map[string][]string{},
+		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
+	}
+}
+
+// begin remembers how things were.
+func (j *judge) begin(w *World) {
+	for _, s := range w.estate.InStack(w.migration.Product, w.migration.From.Stack) {
+		j.classes[s.Name.String()] = s.Class
+		if s.Class == estate.Exclusive {
+			j.exclusive[s.Name.String()] = s.Namespace.String()
+		}
+	}
+	for _, link := range w.migration.Singletons {
+		for _, client := range link.Clients {
+			j.clients[client.String()] = true
+		}
+	}
+	for id, d := range w.spinnaker.pipelines {
+		if mark, ok := pipeline.OwnedBy(d.Document); ok && mark.Stack == w.migration.From.Stack.String() {
+			j.before[id] = d.Document
+		} else {
+			j.foreign[id] = d.Document
+		}
+	}
+	for name, r := range w.roles {
+		j.principals[name] = slices.Clone(r.principals)
+	}
+}
+
+// disturb notes that people or faults broke something just now.
+func (j *judge) disturb(w *World) { j.disturbed = w.now }
+
+// excused tells whether something was broken a moment ago, so that the program may not have noticed.
+func (j *judge) excused(w *World) bool {
+	return !j.disturbed.IsZero() && w.now.Sub(j.disturbed) < grace
+}
+
+// breach notes that a line was crossed.
+func (w *World) breach(invariant, format string, args ...any) {
+	if len(w.breaches) >= mostBreaches {
+		return
+	}
+	b := Breach{w.now, invariant, fmt.Sprintf(format, args...), w.cause}
+	w.breaches = append(w.breaches, b)
+	w.trace("BREACH %s", b)
+}
+
+// Breaches are the lines that were crossed so far.
+func (w *World) Breaches() []Breach {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.breaches)
+}
+
+// changed judges the world after a change.
+func (w *World) changed() {
+	if w.migration.Name.IsZero() || w.options.Empty {
+		return
+	}
+	now := map[string]bool{}
+	hold := func(invariant, format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		now[invariant+text] = true
+		if !w.judge.standing[invariant+text] {
+			w.breach(invariant, "%s", text)
+		}
+	}
+	w.judgeExclusive(hold)
+	w.judgeTraffic(hold)
+	w.judgeForeign(hold)
+	w.judge.standing = now
+}
+
+// judgeExclusive: no exclusive service has a Pod in both clusters.
+func (w *World) judgeExclusive(hold func(string, string, ...any)) {
+	m := w.migration
+	old, fresh := w.clusters[m.From.Cluster.String()], w.clusters[m.To.Cluster.String()]
+	for name, namespace := range w.judge.exclusive {
+		if hasPod(old, namespace, name) && hasPod(fresh, namespace, name) {
+			hold("exclusive", "%s has Pods in both clusters", name)
+		}
+	}
+}
+
+func hasPod(c *cluster, namespace, service string) bool {
+	for _, p := range c.pods {
+		if p.namespace == namespace && p.labels["app"] == service {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeTraffic: the requests of one moment are served by one singleton, find a Pod, and are split into parts of 100.
+func (w *World) judgeTraffic(hold func(string, string, ...any)) {
+	all := map[string]bool{}
+	for _, r := range w.routes() {
+		if r.share == 0 {
+			continue
+		}
+		maps.Copy(all, r.targets)
+		if r.ready == 0 {
+			hold("traffic", "%s gets requests and has no ready Pod", r.cluster.name)
+		}
+	}
+	if len(all) > 1 {
+		hold("singleton", "requests are served by %s", strings.Join(slices.Sorted(maps.Keys(all)), " and "))
+	}
+	for _, name := range w.migration.Edge.Proxies {
+		if x := w.fleet[name]; x.from.weight+x.to.weight != 100 {
+			hold("traffic", "the weights of %s sum to %d", name, x.from.weight+x.to.weight)
+		}
+	}
+}
+
+// judgeForeign: what is a stranger's stays as it is.
+func (w *World) judgeForeign(hold func(string, string, ...any)) {
+	for id, d := range w.judge.foreign {
+		if have, ok := w.spinnaker.pipelines[id]; !ok || !pipeline.Same(d, have.Document) {
+			hold("owned", "pipeline %s of application %s is not ours and was changed", d.Name(), d.Application())
+		}
+	}
+}
+
+// intent: no effect without an entry in the journal before it.
+func (j *judge) intent(w *World, p *Process, at port) {
+	switch at {
+	case portJournal:
+		j.journaled = true
+		return
+	case portHost:
+		return
+	}
+	if j.journaled && len(p.intents) == 0 && !strings.HasPrefix(w.cause, "propose") && !strings.HasPrefix(w.cause, "delete branch") {
+		w.breach("journal", "an effect without its intent")
+	}
+}
+
+// writesTo: the program writes nothing to the old cluster before its services leave it.
+func (j *judge) writesTo(w *World, c *cluster) {
+	if c.name == w.migration.From.Cluster.String() && !w.options.Empty {
+		w.breach("owned", "the old cluster was written to")
+	}
+}
+
+// applies: only what Spinnaker deployed for the service, or what is in the set, is written over.
+func (j *judge) applies(w *World, c *cluster, set object.Set, have object.Object) {
+	if have.GetLabels()[object.LabelPartOf] != set.ID() && have.GetAnnotations()[applicationAnnotation] != set.Name {
+		w.breach("owned", "%s in %s is not ours and was written over", object.RefOf(have), c.name)
+	}
+}
+
+// commits: only the migration's branch, and only generated files of it.
+func (j *judge) commits(w *World, c estate.Change) {
+	m := w.migration
+	if w.options.Empty || m.Name.IsZero() {
+		return
+	}
+	if c.Branch != m.Branch {
+		w.breach("owned", "a commit to %s", c.Branch)
+	}
+	paths := slices.Clone(c.Remove)
+	for _, f := range c.Write {
+		paths = append(paths, f.Path)
+	}
+	for _, path := range paths {
+		if path != m.StacksPath() && path != m.VersionsPath() && !strings.HasSuffix(path, "/"+m.To.Stack.String()+"-values.yaml") {
+			w.breach("owned", "a commit to %s, which people write", path)
+		}
+	}
+	if len(c.Remove) > 1 && len(c.Remove) > len(j.classes)/2 {
+		w.breach("empty", "%d files were removed", len(c.Remove))
+	}
+}
+
+// proposes: only branches of ours are moved by force, and only the marker is proposed.
+func (j *judge) proposes(w *World, c estate.Change) {
+	if !strings.HasPrefix(c.Branch, "advance/") && !w.options.Empty {
+		w.breach("owned", "branch %s was moved by force", c.Branch)
+	}
+}
+
+func (j *judge) deletesBranch(w *World, branch string) {
+	if _, exists := w.git.branches[branch]; exists && !strings.HasPrefix(branch, "advance/") && !w.options.Empty {
+		w.breach("owned", "branch %s was deleted", branch)
+	}
+}
+
+// saves: of the old stack's pipelines only the freeze changes; strangers' are not touched.
+func (j *judge) saves(w *World, d, old pipeline.Document) {
+	if w.options.Empty || old == nil {
+		return
+	}
+	mark, owned := pipeline.OwnedBy(old)
+	switch {
+	case !owned:
+		w.breach("owned", "pipeline %s of application %s carries no mark and was written over", d.Name(), d.Application())
+	case mark.Stack == w.migration.From.Stack.String():
+		was, _ := pipeline.Thaw(old)
+		is, _ := pipeline.Thaw(d)
+		for _, key := range []string{"disabled", "locked", "description"} { // as somebody may have set them meanwhile
+			delete(was, key)
+			delete(is, key)
+		}
+		if normal, err := pipeline.Normalize(is); err != nil || !pipeline.Same(normal, was) {
+			w.breach("owned", "pipeline %s of the old stack was changed in more than its freeze", d.Name())
+		}
+		if _, frozen, _ := pipeline.FrozenBy(d); !frozen && w.share() > 0 && !w.isOpen(d.Application()) {
+			w.breach("frozen", "%s was thawed while %.0f%% of the traffic is moved", d.Name(), 100*w.share())
+		}
+	}
+}
+
+func (j *judge) deletes(w *World, d pipeline.Document) {
+	mark, owned := pipeline.OwnedBy(d)
+	if !w.options.Empty && (!owned || mark.Stack != w.migration.To.Stack.String()) {
+		w.breach("owned", "pipeline %s of application %s was deleted", d.Name(), d.Application())
+	}
+}
+
+// triggers: no deployment twice, none of the old stack, none before its secrets are there.
+func (j *judge) triggers(w *World, d pipeline.Document, t pipeline.Trigger) {
+	if w.options.Empty {
+		return
+	}
+	if j.triggered[t.CorrelationID] {
+		w.breach("once", "%s was executed twice", t.CorrelationID)
+	}
+	j.triggered[t.CorrelationID] = true
+	mark, _ := pipeline.OwnedBy(d)
+	if mark.Stack != w.migration.To.Stack.String() {
+		w.breach("owned", "pipeline %s, which is not of the new stack, was started", d.Name())
+	}
+	j.secrets(w, false)
+}
+
+// secrets: every key of the original that is not quite new is in the copy, and, if same, with its value.
+func (j *judge) secrets(w *World, same bool) {
+	m := w.migration
+	from, to := w.clusters[m.From.Cluster.String()].secrets, w.clusters[m.To.Cluster.String()].secrets
+	for _, path := range w.vault.below(from) {
+		original, copied := w.vault.secrets[from+"/"+path], w.vault.secrets[to+"/"+path].current()
+		for key, value := range original.current() {
+			have, ok := copied[key]
+			switch {
+			case w.now.Sub(original.changed[key]) < grace || j.address(w, path, key):
+			case !ok:
+				w.breach("secrets", "key %s of %s is not in the copy", key, path)
+			case same && !sameValue(have, value):
+				w.breach("secrets", "key %s of %s has another value in the copy", key, path)
+			}
+		}
+	}
+}
+
+// address tells whether a key holds the address of a singleton.
+func (j *judge) address(w *World, path, key string) bool {
+	for _, link := range w.migration.Singletons {
+		if key == link.Address.Key && strings.HasSuffix(path, "/"+link.Address.Secret) {
+			return true
+		}
+	}
+	return false
+}
+
+// copies: only from the original to the copy.
+func (j *judge) copies(w *World, t evidence.SecretTree) {
+	if w.options.Empty {
+		return
+	}
+	m := w.migration
+	if t.From != w.clusters[m.From.Cluster.String()].secrets || t.To != w.clusters[m.To.Cluster.String()].secrets {
+		w.breach("secrets", "%s was copied over %s", t.From, t.To)
+	}
+}
+
+// distrusts: policies only gain until cleanup.
+func (j *judge) distrusts(w *World, name, principal string) {
+	if !w.options.Empty {
+		w.breach("trust", "role %s lost %s", name, principal)
+	}
+}
+
+// silences: scoped as git says, and ending by themselves.
+func (j *judge) silences(w *World, s evidence.Silence) {
+	if w.options.Empty {
+		return
+	}
+	want := slices.Sorted(slices.Values(w.migration.Alarms.Matchers))
+	if !slices.Equal(s.Matchers, want) {
+		w.breach("silence", "a silence of %v, and git names %v", s.Matchers, want)
+	}
+	if s.Ends.Sub(w.now) > w.migration.Alarms.AtMost {
+		w.breach("silence", "a silence for %s, and at most %s are allowed", s.Ends.Sub(w.now), w.migration.Alarms.AtMost)
+	}
+}

@@ -1,0 +1,182 @@
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/failure"
+)
+
+// ErrCrashed is what every call of a process gives that has died.
+var ErrCrashed = errors.New("the process has crashed")
+
+// Process is one incarnation of the program under test. When a new one starts, the calls of the one before fail.
+type Process struct {
+	w       *World
+	dead    bool
+	intents map[int64]bool // entries of the journal that it began and has not ended
+	read    map[string]int // versions of the pipelines that it has read, by id
+}
+
+// Start begins a new process; the one before is dead.
+func (w *World) Start() *Process {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.process != nil {
+		w.process.dead = true
+	}
+	w.counts.Processes++
+	w.process = &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}}
+	clear(w.answers)
+	w.trace("process %d starts", w.counts.Processes)
+	return w.process
+}
+
+// Another is a further client of the same world, which kills nobody: another replica.
+func (w *World) Another() *Process {
+	return &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}}
+}
+
+// Dead tells whether the process has crashed.
+func (p *Process) Dead() bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.dead
+}
+
+// Ports are the doubles that a process sees the world through.
+type Ports struct {
+	Repository   Repository // Source, History, Committer, Merger, Branches
+	Spinnaker    Spinnaker  // Applications, Pipelines, Executions
+	Clusters     map[estate.ClusterName]Kubernetes
+	Host         Host // Reviews, Conversations
+	Vault        Vault
+	IAM          IAM
+	Alertmanager Alertmanager
+	Fleet        Fleet
+	Prometheus   Prometheus
+	Prober       Prober
+	Journal      Journal
+}
+
+// Ports gives the process's view of the world.
+func (p *Process) Ports() Ports {
+	out := Ports{
+		Repository: Repository{p}, Spinnaker: Spinnaker{p}, Host: Host{p}, Vault: Vault{p}, IAM: IAM{p},
+		Alertmanager: Alertmanager{p}, Fleet: Fleet{p}, Prometheus: Prometheus{p}, Prober: Prober{p}, Journal: Journal{p},
+		Clusters: map[estate.ClusterName]Kubernetes{},
+	}
+	for _, c := range p.w.estate.Clusters {
+		out.Clusters[c.Name] = Kubernetes{p, p.w.clusters[c.Name.String()]}
+	}
+	return out
+}
+
+// Now is the clock of the process.
+func (p *Process) Now() time.Time { return p.w.Now() }
+
+// Cluster is the process's view of one cluster.
+func (p *Process) Cluster(name string) Kubernetes { return Kubernetes{p, p.w.clusters[name]} }
+
+// port is a system of the world, as faults and traces name it.
+type port string
+
+const (
+	portGit        port = "git"
+	portHost       port = "host"
+	portSpinnaker  port = "spinnaker"
+	portKubernetes port = "kubernetes"
+	portVault      port = "vault"
+	portIAM        port = "iam"
+	portAlarms     port = "alertmanager"
+	portEdge       port = "edge"
+	portMetrics    port = "prometheus"
+	portProbe      port = "http"
+	portJournal    port = "journal"
+)
+
+// look answers a question. Staleable ones may be answered as they were some seconds ago.
+func look[T any](ctx context.Context, p *Process, at port, what string, stale bool, f func() (T, error)) (T, error) {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var zero T
+	if err := p.enter(ctx, at, what); err != nil {
+		return zero, err
+	}
+	if stale {
+		if old, ok := p.old(what); ok {
+			return old.(T), nil
+		}
+	}
+	got, err := f()
+	if err != nil {
+		return zero, fmt.Errorf("%s: %w", what, err)
+	}
+	if stale {
+		w.answers[what] = answer{w.now, got}
+	}
+	return got, nil
+}
+
+// change performs an effect.
+func change[T any](ctx context.Context, p *Process, at port, what string, f func() (T, error)) (T, error) {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var zero T
+	if err := p.enter(ctx, at, what); err != nil {
+		return zero, err
+	}
+	if err := p.crashPoint(what, false); err != nil {
+		return zero, err
+	}
+	w.flow(w.now)
+	before := w.cause
+	w.cause = what
+	defer func() { w.cause = before }()
+	w.judge.intent(w, p, at)
+	got, err := f()
+	w.trace("%s%s", what, orError(err))
+	w.changed()
+	if p.dead {
+		return zero, ErrCrashed // within the effect
+	}
+	if crash := p.crashPoint(what, true); crash != nil {
+		return zero, crash
+	}
+	if err != nil {
+		return zero, fmt.Errorf("%s: %w", what, err)
+	}
+	if w.faults.lost(w) {
+		w.trace("  the answer is lost")
+		return zero, fmt.Errorf("%s: %w: the answer was lost", what, failure.ErrTransient)
+	}
+	return got, nil
+}
+
+func do(ctx context.Context, p *Process, at port, what string, f func() error) error {
+	_, err := change(ctx, p, at, what, func() (struct{}, error) { return struct{}{}, f() })
+	return err
+}
+
+// enter lets the time of a call pass, and fails if it does not get through.
+func (p *Process) enter(ctx context.Context, at port, what string) error {
+	w := p.w
+	if p.dead {
+		return ErrCrashed
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	w.counts.Calls++
+	w.advance(w.now.Add(w.options.Latency + w.faults.slow(w)))
+	if err := w.faults.before(w, at); err != nil {
+		w.trace("%s: %s", what, err)
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package world
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"cutover/generator"
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+//go:embed sample.txtar
+var sampleArchive []byte
+
+// SampleFiles are a small estate for simulations: product orbit, with two services of class A and one of each other, and
+// the migration eks. Its marker is not there yet.
+func SampleFiles() []estate.File {
+	var out []estate.File
+	for _, f := range txtar.Parse(sampleArchive).Files {
+		out = append(out, estate.File{Path: f.Name, Data: f.Data})
+	}
+	return out
+}
+
+// furnish puts into the world what the estate says of the old stack, running and at rest, and some things of strangers.
+func (w *World) furnish() error {
+	m := w.migration
+	old := w.clusters[m.From.Cluster.String()]
+	pipelines, err := generator.Pipelines(w.estate, m.Product, m.From.Stack, Generator)
+	if err != nil {
+		return err
+	}
+	for _, p := range pipelines {
+		w.spinnaker.applications[p.Document.Application()] = "platform@example.com"
+		if err := w.spinnaker.save(p.Document, w.now); err != nil {
+			return err
+		}
+	}
+	for _, link := range m.Singletons {
+		for _, client := range link.Clients {
+			if s, ok := w.estate.Service(m.Product, client); ok {
+				w.vault.put(old.secrets+"/"+s.Namespace.String()+"/"+link.Address.Secret, map[string]any{
+					link.Address.Key: link.Address.From, "TOKEN": "t-" + client.String(),
+				}, w.now.Add(-time.Hour))
+			}
+		}
+	}
+	head := w.git.commits[w.git.branches[Main]]
+	for _, s := range w.estate.InStack(m.Product, m.From.Stack) {
+		w.vault.put(old.secrets+"/"+s.Namespace.String()+"/"+s.Name.String(), map[string]any{"PASSWORD": "p-" + s.Name.String()}, w.now.Add(-time.Hour))
+		old.namespace(s.Namespace.String())
+		version := w.options.Versions[s.Name.String()]
+		if version == "" {
+			version = "1.0.0"
+		}
+		objects, _, err := w.render(head, pipeline.Ownership{Product: m.Product.String(), Service: s.Name.String(), Stack: m.From.Stack.String()}, version)
+		if err != nil {
+			return err
+		}
+		for _, o := range objects {
+			old.deployed(o, s.Name.String())
+		}
+	}
+	w.strangers()
+	w.advance(w.now.Add(3 * time.Minute)) // until everything runs
+	w.breaches, w.counts = nil, Counts{}
+	w.traffic = traffic{last: w.now}
+	for _, name := range slices.Sorted(maps.Keys(w.fleet)) {
+		w.reload(w.fleet[name])
+	}
+	for _, p := range old.pods {
+		if !p.ready {
+			return fmt.Errorf("pod %s does not become ready", p.name)
+		}
+	}
+	return nil
+}
+
+// strangers puts things into the world that are nobody's business here.
+func (w *World) strangers() {
+	mustSave := func(d pipeline.Document) {
+		if err := w.spinnaker.save(d, w.now); err != nil {
+			panic(err)
+		}
+	}
+	w.spinnaker.applications["billing"] = "billing@example.com"
+	mustSave(pipeline.Document{"id": "billing-deploy", "application": "billing", "name": "deploy", "stages": []any{}})
+	w.alarms.silences["stranger"] = &silence{Silence: evidence.Silence{
+		ID: "stranger", Matchers: []string{`alertname="DiskFull"`}, Starts: w.now, Ends: w.now.Add(240 * time.Hour), Owner: "ada", Comment: "disk is on order",
+	}}
+	c := w.clusters[w.migration.To.Cluster.String()]
+	c.write(person, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "kube-system"}})
+	c.write(person, map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "mesh", "namespace": "kube-system"}, "data": map[string]any{"a": "b"}})
+}

@@ -1,0 +1,226 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"cutover/reconciler/failure"
+)
+
+// traffic is what users send, and how it fares. It is the same from one change of the world to the next, so it is
+// counted when something changes or somebody looks.
+type traffic struct {
+	last             time.Time // up to when it has been counted
+	requests, failed float64
+	samples          []sample // by time
+}
+
+// sample is what the clusters have served up to a time: requests and errors since the beginning.
+type sample struct {
+	at     time.Time
+	served map[string][2]float64
+}
+
+// window is how far back the metrics look.
+const window = 2 * time.Minute
+
+// route is where the requests of a cluster's clients go now.
+type route struct {
+	cluster *cluster
+	share   float64         // of all requests, 0 to 1
+	ready   int             // Pods that answer
+	targets map[string]bool // addresses of the singletons that they talk to
+}
+
+// routes tells where requests go now: the old cluster first.
+func (w *World) routes() []route {
+	m := w.migration
+	out := []route{{cluster: w.clusters[m.From.Cluster.String()]}, {cluster: w.clusters[m.To.Cluster.String()]}}
+	up := 0.0
+	for _, name := range m.Edge.Proxies {
+		x := w.fleet[name]
+		if x == nil || x.down != "" {
+			continue // the load balancer in front leaves it out
+		}
+		if sum := x.from.weight + x.to.weight; sum > 0 {
+			up++
+			out[0].share += float64(x.from.weight) / float64(sum)
+			out[1].share += float64(x.to.weight) / float64(sum)
+		}
+	}
+	for i := range out {
+		if up > 0 {
+			out[i].share /= up
+		}
+		out[i].targets = map[string]bool{}
+		for _, p := range w.serving(out[i].cluster) {
+			out[i].ready++
+			if p.address != "" {
+				out[i].targets[p.address] = true
+			}
+		}
+	}
+	return out
+}
+
+// serving are the Pods of a cluster that answer users: those of the singletons' clients.
+func (w *World) serving(c *cluster) []*pod {
+	var out []*pod
+	for _, p := range c.pods {
+		if p.ready && !p.terminating && w.judge.clients[p.labels["app"]] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// flow counts the traffic up to a time.
+func (w *World) flow(until time.Time) {
+	t := &w.traffic
+	seconds := until.Sub(t.last).Seconds()
+	if seconds <= 0 || len(w.fleet) == 0 || w.migration.Name.IsZero() {
+		t.last = maxTime(t.last, until)
+		return
+	}
+	total := w.options.Requests * seconds
+	served := map[string][2]float64{}
+	if n := len(t.samples); n > 0 {
+		for name, s := range t.samples[n-1].served {
+			served[name] = s
+		}
+	}
+	for _, r := range w.routes() {
+		sent := total * r.share
+		errors := sent * r.cluster.errors
+		if r.ready == 0 && sent > 0 {
+			errors = sent
+			t.failed += sent
+			w.breach("traffic", "%.0f requests found no ready Pod in %s", sent, r.cluster.name)
+		}
+		t.requests += sent
+		s := served[r.cluster.name]
+		served[r.cluster.name] = [2]float64{s[0] + sent, s[1] + errors}
+	}
+	w.count(seconds)
+	t.last = until
+	t.samples = append(t.samples, sample{until, served})
+	old := 0
+	for old+1 < len(t.samples) && t.samples[old+1].at.Before(until.Add(-window)) {
+		old++
+	}
+	if old > 64 {
+		t.samples = slices.Clone(t.samples[old:])
+	}
+}
+
+// count adds to the proxies' counters.
+func (w *World) count(seconds float64) {
+	up := 0.0
+	for _, x := range w.fleet {
+		if x.down == "" {
+			up++
+		}
+	}
+	for _, x := range w.fleet {
+		if x.down != "" {
+			continue
+		}
+		sum := x.from.weight + x.to.weight
+		for i, s := range []*server{x.from, x.to} {
+			if sum == 0 {
+				continue
+			}
+			c := w.clusters[[]string{w.migration.From.Cluster.String(), w.migration.To.Cluster.String()}[i]]
+			sent := w.options.Requests * seconds / up * float64(s.weight) / float64(sum)
+			s.sessions += sent
+			s.requests += sent
+			s.failures += sent * c.errors
+		}
+	}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// recent is what a cluster served in the last window: requests and errors.
+func (w *World) recent(cluster string) (requests, errors float64) {
+	w.flow(w.now)
+	t := &w.traffic
+	if len(t.samples) == 0 {
+		return 0, 0
+	}
+	newest := t.samples[len(t.samples)-1].served[cluster]
+	// Between two samples the traffic is steady.
+	at := w.now.Add(-window)
+	i, _ := slices.BinarySearchFunc(t.samples, at, func(s sample, at time.Time) int { return s.at.Compare(at) })
+	if i == 0 {
+		return newest[0], newest[1]
+	}
+	if i == len(t.samples) {
+		return 0, 0
+	}
+	before, after := t.samples[i-1], t.samples[i]
+	part := at.Sub(before.at).Seconds() / after.at.Sub(before.at).Seconds()
+	a, b := before.served[cluster], after.served[cluster]
+	return newest[0] - a[0] - part*(b[0]-a[0]), newest[1] - a[1] - part*(b[1]-a[1])
+}
+
+// Prometheus is the metrics as the program uses them. It knows the values that SetMetric gave, and
+// requests{cluster="C"} and error_rate{cluster="C"}, over the last two minutes.
+type Prometheus struct{ p *Process }
+
+// Measure implements reconciler.Measurements.
+func (m Prometheus) Measure(ctx context.Context, query string) (float64, error) {
+	return look(ctx, m.p, portMetrics, "measure "+query, true, func() (float64, error) {
+		w := m.p.w
+		if v, ok := w.metrics[query]; ok {
+			return v, nil
+		}
+		name, cluster, ok := strings.Cut(strings.TrimSuffix(query, `"}`), `{cluster="`)
+		if !ok || w.clusters[cluster] == nil {
+			return 0, fmt.Errorf("%w: no series match", failure.ErrNotFound)
+		}
+		requests, errors := w.recent(cluster)
+		switch {
+		case name == "requests":
+			return requests, nil
+		case name == "error_rate" && requests > 0:
+			return errors / requests, nil
+		}
+		return 0, fmt.Errorf("%w: no series match", failure.ErrNotFound)
+	})
+}
+
+// Prober asks services over HTTP.
+type Prober struct{ p *Process }
+
+// Probe implements reconciler.Prober. The first label of a host is a service; a host with the label eks leads to the
+// new cluster.
+func (b Prober) Probe(ctx context.Context, address string) (int, error) {
+	return look(ctx, b.p, portProbe, "GET "+address, false, func() (int, error) {
+		w := b.p.w
+		u, err := url.Parse(address)
+		if err != nil {
+			return 0, fmt.Errorf("%w: %w", failure.ErrRefused, err)
+		}
+		service, domain, _ := strings.Cut(u.Hostname(), ".")
+		c := w.clusters[w.migration.From.Cluster.String()]
+		if strings.HasPrefix(domain, "eks.") {
+			c = w.clusters[w.migration.To.Cluster.String()]
+		}
+		for _, p := range c.pods {
+			if p.labels["app"] == service && p.ready {
+				return 200, nil
+			}
+		}
+		return 503, nil
+	})
+}
