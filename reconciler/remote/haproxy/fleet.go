@@ -1,0 +1,152 @@
+package haproxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"regexp"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
+)
+
+const (
+	defaultTimeout = 5 * time.Second
+	// atOnce bounds how many proxies are asked at the same time.
+	atOnce = 16
+)
+
+// Config says where the proxies are.
+type Config struct {
+	// Proxies maps the names that a migration uses to the addresses of the proxies' stats sockets, level admin:
+	// HOST:PORT, or the path of a Unix socket.
+	Proxies map[string]string
+	// Timeout bounds one exchange with one proxy. The default is 5 s.
+	Timeout time.Duration
+}
+
+// Fleet is the edge proxies as the reconciler needs them. It may be used by several goroutines.
+type Fleet struct {
+	proxies map[string]string
+	timeout time.Duration
+}
+
+// New checks the configuration. It asks no proxy.
+func New(c Config) (*Fleet, error) {
+	if c.Timeout < 0 {
+		return nil, errors.New("haproxy: the timeout must not be negative")
+	}
+	for name, address := range c.Proxies {
+		if isPath(address) {
+			continue
+		}
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("haproxy: proxy %s: the address must be HOST:PORT or the path of a socket, not %q", name, address)
+		}
+	}
+	return &Fleet{proxies: maps.Clone(c.Proxies), timeout: cmp.Or(c.Timeout, defaultTimeout)}, nil
+}
+
+// Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
+// answer is in the list, with the reason. It fails with failure.ErrNotFound for a name without an address, and if a
+// proxy has no such backend or server.
+func (f *Fleet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	proxies := make([]evidence.Proxy, len(names))
+	err := f.check(names, backend, from, to)
+	if err == nil {
+		err = each(names, func(i int, name string) error {
+			s, err := f.read(ctx, name, backend)
+			if err == nil {
+				proxies[i], err = s.proxy(name, from, to)
+			}
+			if errors.Is(err, failure.ErrTransient) && ctx.Err() == nil {
+				proxies[i], err = evidence.Proxy{Name: name, Unreachable: err.Error()}, nil
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read backend %s: %w", backend, err)
+	}
+	return proxies, nil
+}
+
+// read asks one proxy. A process that ends is no answer: the one that took over has other weights.
+func (f *Fleet) read(ctx context.Context, name, backend string) (stats, error) {
+	answer, err := run(ctx, f.proxies[name], f.timeout, statCommands(backend)...)
+	if err != nil {
+		return stats{}, err
+	}
+	s, err := parseStats(answer)
+	if err == nil && s.stopping {
+		err = fmt.Errorf("%w: its process is ending", failure.ErrTransient)
+	}
+	return s, err
+}
+
+// word is what HAProxy allows as the name of a backend or a server.
+var word = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
+
+// check refuses what must not get into a command, and names that the configuration lacks.
+func (f *Fleet) check(names []string, words ...string) error {
+	for _, w := range words {
+		if !word.MatchString(w) {
+			return fmt.Errorf("%w: %q cannot be the name of a backend or server", failure.ErrRefused, w)
+		}
+	}
+	var failures []error
+	for _, name := range names {
+		if _, ok := f.proxies[name]; !ok {
+			failures = append(failures, fmt.Errorf("proxy %s: %w: the configuration has no address for it", name, failure.ErrNotFound))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// each calls do for every name, several at once, and joins the errors in the order of the names, each with its proxy.
+func each(names []string, do func(i int, name string) error) error {
+	failures := make([]error, len(names))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, name := range names {
+		group.Go(func() error {
+			if err := do(i, name); err != nil {
+				failures[i] = fmt.Errorf("proxy %s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in failures
+	return oneLine(failures)
+}
+
+// joined are errors told in one line.
+type joined []error
+
+func oneLine(failures []error) error {
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+	if len(failures) == 0 {
+		return nil
+	}
+	return joined(failures)
+}
+
+func (j joined) Error() string {
+	var text string
+	for i, err := range j {
+		if i > 0 {
+			text += "; "
+		}
+		text += err.Error()
+	}
+	return text
+}
+
+func (j joined) Unwrap() []error { return j }
