@@ -15,6 +15,12 @@ const (
 	shareDeviations = 4
 )
 
+// Begun says that the weight bakes: every proxy had it when Since was noted. Before, the note only says that it is going
+// to be set.
+func (b Bake) Begun() bool {
+	return b.Commit != "" && !slices.ContainsFunc(b.Baseline, func(p Proxy) bool { return p.Unreachable != "" || p.To.Weight != b.Weight })
+}
+
 // Counted is what a proxy counted at its two servers since the weight bakes. A proxy that began since then counted from
 // 0; of one that was not there when it began nothing is known.
 func (e Edge) Counted(p Proxy) (from, to Server) {
@@ -60,7 +66,7 @@ func (e Edge) Share() (percent float64, sessions int64) {
 // ShareDisagrees says in what the observed share disagrees with the weight that bakes. It is "" if they agree, if fewer
 // than 200 sessions were counted, and if the proxies do not all have that weight now.
 func (e Edge) ShareDisagrees() string {
-	if e.Bake.Commit == "" || e.Bake.Weight == 0 || e.Bake.Failed != "" {
+	if !e.Bake.Begun() || e.Bake.Weight == 0 || e.Bake.Failed != "" {
 		return ""
 	}
 	for _, p := range e.Proxies {

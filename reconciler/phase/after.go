@@ -21,9 +21,15 @@ func After(m *estate.Migration, at estate.Marker, e *evidence.Evidence, a Action
 	return out
 }
 
-// Raises says that an action gives the new cluster more traffic than it has at some proxy.
+// Raises says that an action gives the new cluster more traffic than it was given before. Setting a weight again that a
+// proxy has lost is no raise.
 func Raises(a Action, e *evidence.Evidence) bool {
-	return a.Verb == SetWeight && (a.Weight > lowest(e.Edge) || len(reachable(e.Edge)) == 0)
+	return a.Verb == SetWeight && a.Weight > reached(e.Edge)
+}
+
+// Risks says that an action must not be done while an invariant is broken: it raises the traffic, or it deletes something.
+func Risks(a Action, e *evidence.Evidence) bool {
+	return Raises(a, e) || a.Verb == DeletePipeline
 }
 
 // apply changes the situation's evidence, which has to be a copy.

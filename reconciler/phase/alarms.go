@@ -1,7 +1,6 @@
 package phase
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +69,7 @@ func bestSilence(s situation) (evidence.Silence, bool) {
 	var best evidence.Silence
 	found := false
 	for _, candidate := range s.e.Silences {
-		if slices.Equal(canonical(candidate.Matchers), wantedMatchers(s)) && (!found || candidate.Ends.After(best.Ends)) {
+		if candidate.Mutes(s.m.Alarms.Matchers) && (!found || candidate.Ends.After(best.Ends)) {
 			best, found = candidate, true
 		}
 	}
@@ -85,21 +84,7 @@ func longest(m *estate.Migration) time.Duration {
 	return m.Alarms.AtMost
 }
 
-func wantedMatchers(s situation) []string { return canonical(s.m.Alarms.Matchers) }
-
-// canonical sorts matchers and removes the space around their operators, which Alertmanager does not keep.
-func canonical(matchers []string) []string {
-	out := make([]string, 0, len(matchers))
-	for _, m := range matchers {
-		if i := strings.IndexAny(m, "=!~"); i >= 0 {
-			j := i + len(m[i:]) - len(strings.TrimLeft(m[i:], "=!~"))
-			m = strings.TrimSpace(m[:i]) + m[i:j] + strings.TrimSpace(m[j:])
-		}
-		out = append(out, m)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
+func wantedMatchers(s situation) []string { return evidence.CanonicalMatchers(s.m.Alarms.Matchers) }
 
 // unsilence undoes step 13.
 func unsilence(s situation) Progress {

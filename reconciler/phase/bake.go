@@ -52,11 +52,14 @@ func raise(s situation) Progress {
 	if dead := withoutServer(s); len(dead) > 0 {
 		return Progress{Waiting: because(EdgeServerDown, "the weight stays: server %s takes no traffic at %s", s.m.Edge.To, some(dead)), Until: later}
 	}
+	if !mine || bake.Weight != goal {
+		return s.begin(goal, fmt.Sprintf("weight %d%% is due", goal))
+	}
 	if p := s.assert(goal); !p.complete() {
 		return p
 	}
-	if !mine || bake.Weight != goal {
-		return s.begin(goal, fmt.Sprintf("every proxy has %d%%", goal))
+	if !bake.Begun() {
+		return s.begin(goal, fmt.Sprintf("every proxy has %d%%: it bakes for %s", goal, s.bakeTime(goal)))
 	}
 	if bake.Passed {
 		return Progress{}
@@ -81,10 +84,6 @@ func raise(s situation) Progress {
 	}
 	why := because(WeightPassed, "weight %d%% has passed: %s", goal, some(verdicts(s.e.Edge.Checks, evidence.Pass)))
 	return Progress{Waiting: why, Actions: []Action{s.note(PassBake, goal, why.Text)}}
-}
-
-func (s situation) begin(weight int, reason string) Progress {
-	return Progress{Waiting: because(WeightPending, "%s: it bakes for %s", reason, s.bakeTime(weight)), Actions: []Action{s.note(BeginBake, weight, reason)}}
 }
 
 // bakeTime is how long a weight bakes. One that git no longer lists bakes as long as the longest.
@@ -147,7 +146,7 @@ func withoutServer(s situation) []string {
 
 // bakes says that a weight is being judged.
 func bakes(b evidence.Bake) bool {
-	return b.Commit != "" && b.Weight > 0 && !b.Passed && b.Failed == ""
+	return b.Begun() && b.Weight > 0 && !b.Passed && b.Failed == ""
 }
 
 // verdicts are the checks that say v, in words.

@@ -10,9 +10,11 @@ const (
 	MarkerTrailer Code = "marker-trailer"
 	MarkerMixed   Code = "marker-mixed"
 	MarkerSkips   Code = "marker-skips"
-	PhaseUnknown  Code = "phase-unknown"
-	WeightUnknown Code = "weight-unknown"
-	Paused        Code = "paused"
+	// MarkerElsewhere: a pull request changes a marker on a branch where it does not count. The reconciler finds it.
+	MarkerElsewhere Code = "marker-elsewhere"
+	PhaseUnknown    Code = "phase-unknown"
+	WeightUnknown   Code = "weight-unknown"
+	Paused          Code = "paused"
 	// Breached: an invariant does not hold, or would not hold after what is to be done. Next never says so: it is for
 	// whoever checks its decisions.
 	Breached Code = "breached"
@@ -77,7 +79,7 @@ const (
 
 // Codes are all of them, in the order of the runbook.
 var Codes = []Code{
-	MarkerMissing, MarkerPushed, MarkerTrailer, MarkerMixed, MarkerSkips, PhaseUnknown, WeightUnknown, Paused, Breached,
+	MarkerMissing, MarkerPushed, MarkerTrailer, MarkerMixed, MarkerSkips, MarkerElsewhere, PhaseUnknown, WeightUnknown, Paused, Breached,
 	ClusterUnreachable, VersionSkew, NodesUnready, RoomShort, ReleaseUnhealthy, KindUnserved, ObjectRejected,
 	SecretsDenied, SecretsPending, FilesPending, RoleMissing, RoleProblem, TrustPending, PipelinesPending, PipelineHeld,
 	NamespacesPending, VersionUnknown, VersionsPending, ExclusivePresent, ServiceBlocked, Deploying, DeployFailed,

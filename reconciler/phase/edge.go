@@ -28,7 +28,7 @@ func keepEdge(s situation) (Decision, bool) {
 		}
 	}
 	held := s.held()
-	d, ok := stepAt(bake.Weight).decide(s.assert(held))
+	d, ok := stepAt(held).decide(s.assert(held))
 	if ok && d.Kind == Do && bake.Failed != "" && highest(s.e.Edge) > held {
 		d.Kind = Retreat
 	}
@@ -47,7 +47,7 @@ func lower(s situation) Progress {
 	case len(down) > 0:
 		return Progress{Waiting: because(ProxyUnreachable, "whether the weight is 0%% is not known: no answer from %s", some(down)), Until: s.now.Add(blink)}
 	}
-	return Progress{Waiting: because(WeightPending, "all proxies are back at 0%%"), Actions: []Action{s.note(BeginBake, 0, "all proxies are back at 0%")}}
+	return s.begin(0, "every proxy is back at 0%")
 }
 
 // assert asks for a weight at every proxy that has another one. While a proxy does not answer the others are only
@@ -83,15 +83,26 @@ func (s situation) assert(weight int) Progress {
 // held is the weight that the proxies should have until the next one is due. A bake of another marker than this one and
 // the one before it is history: it may lower a weight, and never raises one.
 func (s situation) held() int {
-	bake := s.e.Edge.Bake
-	level := bake.Weight
-	if bake.Failed != "" {
-		level = bake.Good
+	held := reached(s.e.Edge)
+	if s.e.Edge.Bake.Commit != s.e.Marker.Commit && held > s.e.Marker.Before.Weight {
+		held = min(held, lowest(s.e.Edge))
 	}
-	if bake.Commit != s.e.Marker.Commit && level > s.e.Marker.Before.Weight {
-		level = min(level, lowest(s.e.Edge))
+	return min(held, s.at.Weight)
+}
+
+// reached is the weight that was brought to all proxies last, or the last good one after a failure. While the next one is
+// only going to be set it is the one before, until every proxy has the next.
+func reached(e evidence.Edge) int {
+	switch bake := e.Bake; {
+	case bake.Commit == "":
+		return 0
+	case bake.Failed != "":
+		return bake.Good
+	case bake.Begun(), lowest(e) == bake.Weight && highest(e) == bake.Weight:
+		return bake.Weight
+	default:
+		return lowest(evidence.Edge{Proxies: bake.Baseline})
 	}
-	return min(level, s.at.Weight)
 }
 
 // goal is the weight that the marker asks for next: one step after the last that passed.
@@ -123,6 +134,16 @@ func (s situation) after(weight int) int {
 // note is an action that notes how the bake of a weight stands.
 func (s situation) note(verb Verb, weight int, reason string) Action {
 	return Action{Verb: verb, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Reason: reason, Undo: "nothing to do: it is only noted"}
+}
+
+// begin notes that a weight bakes from now on, or, while the proxies have another one, that it is going to be set: what is
+// intended is known before it is done.
+func (s situation) begin(weight int, reason string) Progress {
+	a := s.note(BeginBake, weight, reason)
+	if lowest(s.e.Edge) != weight {
+		a.Key += ".next"
+	}
+	return Progress{Waiting: because(WeightPending, "%s", reason), Actions: []Action{a}}
 }
 
 // edgeKey tells the same weight of two markers apart.
