@@ -42,18 +42,33 @@ func (r *Repository) Commit(ctx context.Context, change estate.Change) (string, 
 }
 
 func (r *Repository) commit(ctx context.Context, change estate.Change) (string, error) {
-	if err := plumbing.NewBranchReferenceName(change.Branch).Validate(); err != nil {
-		return "", refused("%q is not a name for a branch", change.Branch)
+	if err := validBranch(change.Branch); err != nil {
+		return "", err
 	}
 	edits, err := newEdits(change)
 	if err != nil {
 		return "", err
 	}
-	made, err := r.build(change, edits)
-	if err != nil || made == nil {
+	var before plumbing.Hash
+	var parents []plumbing.Hash
+	if change.Parent != "" {
+		parent, err := r.readCommit(change.Parent)
+		if err != nil {
+			return "", err
+		}
+		before, parents = parent.TreeHash, []plumbing.Hash{parent.Hash}
+	}
+	m := r.newMade(change, time.Now())
+	changed, err := r.finish(m, before, parents, edits)
+	if err != nil || !changed {
 		return change.Parent, err
 	}
-	pack, err := made.pack()
+	return r.land(ctx, change, m)
+}
+
+// land pushes a commit to the change's branch, if that is still at the change's parent.
+func (r *Repository) land(ctx context.Context, change estate.Change, m *made) (string, error) {
+	pack, err := m.pack()
 	if err != nil {
 		return "", err
 	}
@@ -62,19 +77,14 @@ func (r *Repository) commit(ctx context.Context, change estate.Change) (string, 
 	if _, known := r.heads[change.Branch]; !known {
 		from = plumbing.ZeroHash
 	}
-	err = r.push(ctx, change.Branch, from, made.commit.Hash, pack)
+	err = r.push(ctx, change.Branch, from, m.commit.Hash, pack)
 	if errors.Is(err, errMoved) {
-		return r.landed(ctx, change, made.commit)
+		return r.landed(ctx, change, m.commit)
 	}
 	if err != nil {
 		return "", err
 	}
-	// The objects are kept, so that the commit can be read at once.
-	if err := addPack(r.store.dir, bytes.NewReader(pack)); err != nil {
-		return "", err
-	}
-	r.store.reload()
-	return made.commit.Hash.String(), nil
+	return r.keep(m, pack)
 }
 
 // push returns errMoved if the branch is not where it is to be pushed from, also when that was found out at the last
@@ -127,46 +137,48 @@ func (r *Repository) landed(ctx context.Context, change estate.Change, made *obj
 	return "", fmt.Errorf("%w: the branch is at %s and not at %s", failure.ErrConflict, head, change.Parent)
 }
 
-// made is a commit and the objects that it needs besides its parent.
+// made is a commit and the objects that it needs besides its parents. It is made in memory, so that one that is not
+// pushed leaves nothing behind.
 type made struct {
 	commit  *object.Commit
 	objects *memory.Storage
 }
 
-// build makes the commit in memory, so that one that is not pushed leaves nothing behind. It returns nil if nothing
-// changes.
-func (r *Repository) build(change estate.Change, edits *edits) (*made, error) {
-	m := &made{objects: memory.NewStorage()}
-	c := &object.Commit{Message: strings.TrimRight(change.Message, "\n") + "\n"}
-	c.Author = object.Signature{Name: r.author.Name, Email: r.author.Email, When: time.Now()}
-	c.Committer = c.Author
-	err := r.store.read(func(objects storer.EncodedObjectStorer) error {
-		var before plumbing.Hash
-		if change.Parent != "" {
-			parent, err := commit(objects, change.Parent)
-			if err != nil {
-				return err
-			}
-			before, c.ParentHashes = parent.TreeHash, []plumbing.Hash{parent.Hash}
-		}
-		w := treeWriter{from: objects, to: m.objects}
-		root, err := w.root(before, edits)
-		if err != nil || root == before {
+func (r *Repository) newMade(change estate.Change, when time.Time) *made {
+	signature := object.Signature{Name: r.author.Name, Email: r.author.Email, When: when}
+	return &made{
+		commit:  &object.Commit{Message: strings.TrimRight(change.Message, "\n") + "\n", Author: signature, Committer: signature},
+		objects: memory.NewStorage(),
+	}
+}
+
+// finish makes the commit: the edits on top of a tree, which may be one of m's own. It tells whether that differs from the
+// tree of the first parent.
+func (r *Repository) finish(m *made, before plumbing.Hash, parents []plumbing.Hash, edits *edits) (changed bool, err error) {
+	c := m.commit
+	c.ParentHashes = parents
+	err = r.store.read(func(objects storer.EncodedObjectStorer) error {
+		w := treeWriter{from: overlay{m.objects, objects}, to: m.objects}
+		if c.TreeHash, err = w.root(before, edits); err != nil || len(parents) == 0 {
+			changed = !c.TreeHash.IsZero()
 			return err
 		}
-		c.TreeHash = root
-		m.commit = c
+		parent, err := object.GetCommit(objects, parents[0])
+		if err != nil {
+			return err
+		}
+		changed = c.TreeHash != parent.TreeHash
 		return nil
 	})
-	if err != nil || m.commit == nil {
-		return nil, err
+	if err != nil {
+		return false, err
 	}
 	encoded := m.objects.NewEncodedObject()
 	if err := c.Encode(encoded); err != nil {
-		return nil, err
+		return false, err
 	}
 	c.Hash, err = m.objects.SetEncodedObject(encoded)
-	return m, err
+	return changed, err
 }
 
 func (m *made) pack() ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -52,4 +53,16 @@ func glob(t testing.TB, dir string, patterns ...string) []string {
 		files = append(files, found...)
 	}
 	return files
+}
+
+// watchPushes counts the pushes to a server from now on.
+func watchPushes(s *server) (count func() int) {
+	var n atomic.Int64
+	s.fail(func(w http.ResponseWriter, r *http.Request, git http.Handler) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "git-receive-pack") {
+			n.Add(1)
+		}
+		git.ServeHTTP(w, authorized(r))
+	})
+	return func() int { return int(n.Load()) }
 }

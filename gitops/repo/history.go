@@ -3,6 +3,7 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -51,29 +52,57 @@ func (r *Repository) Changed(from, to string) ([]string, error) {
 // it, changed its content or mode, or removed it. It returns false if none did, and failure.ErrNotFound if head is
 // not in the clone.
 func (r *Repository) LastChange(head, path string) (estate.Commit, bool, error) {
-	var child *object.Commit
-	var after object.TreeEntry
-	for hash := head; ; {
-		var c *object.Commit
-		var before object.TreeEntry
-		// The line may be long, so others read between two of its commits.
-		err := r.store.read(func(objects storer.EncodedObjectStorer) (err error) {
-			if c, err = commit(objects, hash); err == nil {
-				before, err = entryAt(c, path)
-			}
-			return err
-		})
-		switch {
-		case err != nil:
-			return estate.Commit{}, false, fmt.Errorf("last change of %s: %w", path, err)
-		case child != nil && before != after:
-			return asCommit(child), true, nil
-		case len(c.ParentHashes) == 0 && before.Mode == filemode.Empty:
-			return estate.Commit{}, false, nil
-		case len(c.ParentHashes) == 0:
-			return asCommit(c), true, nil
+	for c, err := range r.changes(head, path) {
+		return c, err == nil, err
+	}
+	return estate.Commit{}, false, nil
+}
+
+// Changes returns the commits on head's first-parent line that changed the file or directory at path, newest first: at
+// most limit, or all if limit is 0. It returns failure.ErrNotFound if head is not in the clone.
+func (r *Repository) Changes(head, path string, limit int) ([]estate.Commit, error) {
+	var commits []estate.Commit
+	for c, err := range r.changes(head, path) {
+		if err != nil {
+			return nil, err
 		}
-		child, after, hash = c, before, c.ParentHashes[0].String()
+		if commits = append(commits, c); len(commits) == limit {
+			break
+		}
+	}
+	return commits, nil
+}
+
+// changes yields the commits on head's first-parent line that changed path, newest first, and ends after an error.
+func (r *Repository) changes(head, path string) iter.Seq2[estate.Commit, error] {
+	return func(yield func(estate.Commit, error) bool) {
+		var child *object.Commit
+		var after object.TreeEntry
+		for hash := head; ; {
+			var c *object.Commit
+			var before object.TreeEntry
+			// The line may be long, so others read between two of its commits.
+			err := r.store.read(func(objects storer.EncodedObjectStorer) (err error) {
+				if c, err = commit(objects, hash); err == nil {
+					before, err = entryAt(c, path)
+				}
+				return err
+			})
+			if err != nil {
+				yield(estate.Commit{}, fmt.Errorf("changes of %s: %w", path, err))
+				return
+			}
+			if child != nil && before != after && !yield(asCommit(child), nil) {
+				return
+			}
+			if len(c.ParentHashes) == 0 {
+				if before.Mode != filemode.Empty {
+					yield(asCommit(c), nil)
+				}
+				return
+			}
+			child, after, hash = c, before, c.ParentHashes[0].String()
+		}
 	}
 }
 

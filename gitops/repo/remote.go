@@ -144,7 +144,7 @@ var errMoved = errors.New("the branch moved")
 var errRejected = errors.New("push rejected")
 
 // push moves a branch in one step that the remote does or does not do; a zero from means that the branch must not
-// exist. The pack holds what the remote needs for to besides from.
+// exist, and a zero to deletes it. The pack holds what the remote needs for to besides what its branches have.
 func (r *remote) push(ctx context.Context, branch string, from, to plumbing.Hash, pack []byte) error {
 	session, err := r.transport.NewReceivePackSession(r.endpoint, r.auth)
 	if err != nil {
@@ -168,7 +168,9 @@ func (r *remote) push(ctx context.Context, branch string, from, to plumbing.Hash
 		}
 	}
 	request.Commands = []*packp.Command{{Name: ref, Old: from, New: to}}
-	request.Packfile = io.NopCloser(bytes.NewReader(pack))
+	if !to.IsZero() { // for a deletion the server expects none
+		request.Packfile = io.NopCloser(bytes.NewReader(pack))
+	}
 	report, err := session.ReceivePack(ctx, request)
 	switch {
 	case report != nil && report.Error() != nil:
