@@ -49,7 +49,8 @@ type cluster struct {
 	secrets string // the path in Vault that its secret-sync reads
 	objects map[object.Ref]*live
 	pods    map[string]*pod // by namespace/name
-	synced  int             // revision of Vault that was read last
+	synced  [2]int          // how much Vault and the cluster had changed when the secrets were synced last
+	shape   int             // counts the objects that were made and removed
 	writes  int             // resource versions and UIDs
 	survey  evidence.Survey
 	sick    map[estate.Release]string
@@ -86,6 +87,7 @@ func (c *cluster) write(manager string, config map[string]any) *live {
 	if !exists {
 		l = &live{object: &unstructured.Unstructured{Object: map[string]any{}}, configs: map[string]map[string]any{}}
 		c.objects[ref.Key()] = l
+		c.shape++
 	}
 	next := ownable(config)
 	content := copiedMap(l.object.Object)
@@ -128,6 +130,7 @@ func (c *cluster) put(l *live, o object.Object) {
 // remove deletes an object; its Pods go in their own time.
 func (c *cluster) remove(key object.Ref) {
 	delete(c.objects, key)
+	c.shape++
 	c.sync(key)
 }
 
@@ -152,6 +155,10 @@ func (c *cluster) deployed(o object.Object, application string) {
 func (c *cluster) syncSecrets() {
 	c.w.after(time.Minute, c.name+" secret-sync", c.syncSecrets)
 	v := &c.w.vault
+	if c.synced == [2]int{v.writes, c.shape} {
+		return
+	}
+	defer func() { c.synced = [2]int{v.writes, c.shape} }()
 	for _, path := range v.below(c.secrets) {
 		namespace, name, ok := cut(path)
 		if !ok || !c.hasNamespace(namespace) {

@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"cutover/generator/pipeline"
@@ -186,40 +187,68 @@ func (w *World) revision(name string) (*commit, error) {
 	return w.git.head(name)
 }
 
-// renderer remembers what it rendered, for all worlds.
-var renderer = manifest.NewRenderer(4096)
+// renders are what was rendered, for all worlds.
+var renders sync.Map // of rendered, by renderKey
 
-// render makes the objects of the service and stack that a mark names, at a commit.
+type renderKey struct{ tree, product, service, stack, version string }
+
+type rendered struct {
+	objects []object.Object // shared: nobody changes them
+	stack   estate.Stack
+	err     error
+}
+
+// render makes the objects of the service and stack that a mark names, at a commit. They are not to be changed.
 func (w *World) render(c *commit, mark pipeline.Ownership, version string) ([]object.Object, estate.Stack, error) {
+	key := renderKey{c.tree.digest, mark.Product, mark.Service, mark.Stack, version}
+	found, ok := renders.Load(key)
+	if !ok {
+		objects, stack, err := renderNew(c, mark, version)
+		found, _ = renders.LoadOrStore(key, rendered{objects, stack, err})
+	}
+	r := found.(rendered)
+	return r.objects, r.stack, r.err
+}
+
+func renderNew(c *commit, mark pipeline.Ownership, version string) ([]object.Object, estate.Stack, error) {
 	e, problems := readEstate(c.tree)
 	if err := problems.Err(); err != nil {
 		return nil, estate.Stack{}, err
 	}
 	for _, s := range e.Services {
-		if s.Product.String() != mark.Product || s.Name.String() != mark.Service {
+		st, ok := findStack(s, mark)
+		if !ok {
 			continue
 		}
-		for _, st := range s.Stacks {
-			if st.Name.String() != mark.Stack {
-				continue
-			}
-			p, _ := e.Product(s.Product)
-			stack, _ := p.Stack(st.Name)
-			v, err := estate.ParseVersion(version)
-			if err != nil {
-				return nil, stack, err
-			}
-			in, err := manifest.NewInput(e, s, st, v, capabilities)
-			if err != nil {
-				return nil, stack, err
-			}
-			objects, _, err := renderer.Render(in)
-			if err != nil {
-				return nil, stack, err
-			}
-			objects, _ = manifest.Localize(objects, s.Namespace.String(), capabilities)
-			return objects, stack, nil
+		p, _ := e.Product(s.Product)
+		stack, _ := p.Stack(st.Name)
+		v, err := estate.ParseVersion(version)
+		if err != nil {
+			return nil, stack, err
 		}
+		in, err := manifest.NewInput(e, s, st, v, capabilities)
+		if err != nil {
+			return nil, stack, err
+		}
+		objects, _, err := renderer.Render(in)
+		if err != nil {
+			return nil, stack, err
+		}
+		objects, _ = manifest.Localize(objects, s.Namespace.String(), capabilities)
+		return objects, stack, nil
 	}
 	return nil, estate.Stack{}, fmt.Errorf("%w: service %s has no stack %s at %.10s", failure.ErrNotFound, mark.Service, mark.Stack, c.Hash)
 }
+
+// findStack is a service's entry for the stack of a mark, if the mark is the service's.
+func findStack(s estate.Service, mark pipeline.Ownership) (estate.ServiceStack, bool) {
+	for _, st := range s.Stacks {
+		if s.Product.String() == mark.Product && s.Name.String() == mark.Service && st.Name.String() == mark.Stack {
+			return st, true
+		}
+	}
+	return estate.ServiceStack{}, false
+}
+
+// renderer remembers what it rendered, for all worlds.
+var renderer = manifest.NewRenderer(4096)

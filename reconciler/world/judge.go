@@ -38,7 +38,7 @@ type judge struct {
 	exclusive  map[string]string            // namespace of each exclusive service
 	classes    map[string]estate.Class      // of every service of the product
 	before     map[string]pipeline.Document // the old stack's pipelines as they were, by id
-	foreign    map[string]pipeline.Document // strangers' pipelines, by id
+	foreign    map[string]int               // strangers' pipelines: how they were saved, by id
 	principals map[string][]string          // of the roles, as they were
 	standing   map[string]bool              // breaches that still hold: each is told once
 	triggered  map[string]bool              // correlation ids
@@ -51,7 +51,7 @@ type judge struct {
 func newJudge() judge {
 	return judge{
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
-		before: map[string]pipeline.Document{}, foreign: map[string]pipeline.Document{}, principals: map[string][]string{},
+		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
 	}
 }
@@ -73,7 +73,7 @@ func (j *judge) begin(w *World) {
 		if mark, ok := pipeline.OwnedBy(d.Document); ok && mark.Stack == w.migration.From.Stack.String() {
 			j.before[id] = d.Document
 		} else {
-			j.foreign[id] = d.Document
+			j.foreign[id] = d.version
 		}
 	}
 	for name, r := range w.roles {
@@ -169,9 +169,9 @@ func (w *World) judgeTraffic(hold func(string, string, ...any)) {
 
 // judgeForeign: what is a stranger's stays as it is.
 func (w *World) judgeForeign(hold func(string, string, ...any)) {
-	for id, d := range w.judge.foreign {
-		if have, ok := w.spinnaker.pipelines[id]; !ok || !pipeline.Same(d, have.Document) {
-			hold("owned", "pipeline %s of application %s is not ours and was changed", d.Name(), d.Application())
+	for id, version := range w.judge.foreign {
+		if w.spinnaker.pipelines[id].version != version {
+			hold("owned", "pipeline %s is not ours and was changed", id)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -32,15 +33,14 @@ func SampleFiles() []estate.File {
 func (w *World) furnish() error {
 	m := w.migration
 	old := w.clusters[m.From.Cluster.String()]
-	pipelines, err := generator.Pipelines(w.estate, m.Product, m.From.Stack, Generator)
+	head := w.git.commits[w.git.branches[Main]]
+	pipelines, err := oldPipelines(head.tree, w.estate, m)
 	if err != nil {
 		return err
 	}
-	for _, p := range pipelines {
-		w.spinnaker.applications[p.Document.Application()] = "platform@example.com"
-		if err := w.spinnaker.save(p.Document, w.now); err != nil {
-			return err
-		}
+	for _, d := range pipelines {
+		w.spinnaker.applications[d.Application()] = "platform@example.com"
+		w.spinnaker.store(d, w.now)
 	}
 	for _, link := range m.Singletons {
 		for _, client := range link.Clients {
@@ -51,7 +51,6 @@ func (w *World) furnish() error {
 			}
 		}
 	}
-	head := w.git.commits[w.git.branches[Main]]
 	for _, s := range w.estate.InStack(m.Product, m.From.Stack) {
 		w.vault.put(old.secrets+"/"+s.Namespace.String()+"/"+s.Name.String(), map[string]any{"PASSWORD": "p-" + s.Name.String()}, w.now.Add(-time.Hour))
 		old.namespace(s.Namespace.String())
@@ -80,6 +79,30 @@ func (w *World) furnish() error {
 		}
 	}
 	return nil
+}
+
+// generated are pipelines that were made before, by the digest of the tree that names them.
+var generated sync.Map // of []pipeline.Document
+
+// oldPipelines are those of the old stack, as Front50 normalizes them.
+func oldPipelines(t *tree, e *estate.Estate, m estate.Migration) ([]pipeline.Document, error) {
+	if found, ok := generated.Load(t.digest); ok {
+		return found.([]pipeline.Document), nil
+	}
+	pipelines, err := generator.Pipelines(e, m.Product, m.From.Stack, Generator)
+	if err != nil {
+		return nil, err
+	}
+	var out []pipeline.Document
+	for _, p := range pipelines {
+		d, err := pipeline.Normalize(p.Document)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	generated.Store(t.digest, out)
+	return out, nil
 }
 
 // strangers puts things into the world that are nobody's business here.

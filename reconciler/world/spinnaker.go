@@ -38,10 +38,16 @@ func (s *spinnaker) save(d pipeline.Document, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", failure.ErrRefused, err)
 	}
-	s.versions++
-	normal["updateTs"] = strconv.FormatInt(at.UnixMilli()+int64(s.versions), 10)
-	s.pipelines[d.ID()] = stored{normal, s.versions}
+	s.store(normal, at)
 	return nil
+}
+
+// store writes a normalized pipeline.
+func (s *spinnaker) store(normal pipeline.Document, at time.Time) {
+	s.versions++
+	normal = maps.Clone(normal)
+	normal["updateTs"] = strconv.FormatInt(at.UnixMilli()+int64(s.versions), 10)
+	s.pipelines[normal.ID()] = stored{normal, s.versions}
 }
 
 // list are an application's pipelines, sorted by name.
