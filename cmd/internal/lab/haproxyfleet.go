@@ -167,7 +167,6 @@ func (p *proxy) start(ctx context.Context) error {
 	if p.process != nil {
 		return fmt.Errorf("%s runs already", p.server)
 	}
-	p.lab.report(p.server, Starting)
 	// -W: a master process, which reloads. -S: its socket. -db: in the foreground.
 	cmd := p.lab.command(context.WithoutCancel(ctx), "haproxy", "-W", "-S", p.master.address(), "-db", "-f", p.config)
 	process, err := startProcess(p.lab.spawner, p.server, cmd, p.lab.logs())
@@ -180,7 +179,6 @@ func (p *proxy) start(ctx context.Context) error {
 	}
 	p.process = process
 	go p.mourn(process)
-	p.lab.report(p.server, Ready)
 	return nil
 }
 

@@ -1,0 +1,61 @@
+package haproxy
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"cutover/reconciler/contract"
+	"cutover/reconciler/contract/labtest"
+)
+
+func TestContract(t *testing.T) {
+	l := labtest.Get(t)
+	contract.Edge(t, func(t *testing.T) contract.EdgeWorld {
+		e := l.NewEdge(t)
+		return contract.EdgeWorld{
+			Fleet: newFleet(t, e), Names: e.Names(), Backend: e.Backend, From: e.From, To: e.To,
+			Send:   func(t *testing.T, proxy string, n int) { send(t, e.Proxy(t, proxy).Frontend, n) },
+			Fail:   func(t *testing.T, share float64) { e.Trouble(t, labtest.New, labtest.Trouble{Fail: share}) },
+			Stop:   func(t *testing.T, proxy string) { e.Stop(t, proxy) },
+			Start:  func(t *testing.T, proxy string) { e.Start(t, proxy) },
+			Reload: func(t *testing.T, proxy string) { e.Reload(t, proxy) },
+			TakeOut: func(t *testing.T, proxy, server string) {
+				tell(t, e.Proxy(t, proxy).Admin, fmt.Sprintf("set server %s/%s state maint", e.Backend, server))
+			},
+		}
+	})
+}
+
+// newFleet is a client of the lab's proxies.
+func newFleet(t *testing.T, e labtest.Edge) *Fleet {
+	t.Helper()
+	f, err := New(Config{Proxies: e.Admins(), Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// send sends n requests, whatever they are answered with.
+func send(t *testing.T, url string, n int) {
+	t.Helper()
+	for range n {
+		response, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tell gives a proxy a command, as a person would.
+func tell(t *testing.T, admin, command string) {
+	t.Helper()
+	if _, err := run(t.Context(), admin, 10*time.Second, command); err != nil {
+		t.Fatal(err)
+	}
+}
