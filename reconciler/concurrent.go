@@ -7,12 +7,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// width is how many calls of one kind are under way at once.
-const width = 8
-
-// gather calls f for every item and gives the results in the items' order. The first error ends it: evidence with
+// gather calls f for every item, as many at once as width says, and gives the results in the items' order. The first error ends it: evidence with
 // a hole in it is no evidence.
-func gather[T, R any](ctx context.Context, items []T, f func(context.Context, T) (R, error)) ([]R, error) {
+func gather[T, R any](ctx context.Context, width int, items []T, f func(context.Context, T) (R, error)) ([]R, error) {
 	out := make([]R, len(items))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(width)
@@ -27,8 +24,8 @@ func gather[T, R any](ctx context.Context, items []T, f func(context.Context, T)
 }
 
 // each calls f for every item, whatever becomes of the others, and joins the errors in the items' order.
-func each[T any](ctx context.Context, items []T, f func(context.Context, T) error) error {
-	errs, _ := gather(ctx, items, func(ctx context.Context, item T) (failed, error) {
+func each[T any](ctx context.Context, width int, items []T, f func(context.Context, T) error) error {
+	errs, _ := gather(ctx, width, items, func(ctx context.Context, item T) (failed, error) {
 		return failed{f(ctx, item)}, nil
 	})
 	all := make([]error, 0, len(errs))

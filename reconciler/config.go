@@ -12,10 +12,13 @@ import (
 	"cutover/gitops/estate"
 	"cutover/gitops/values"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/invariant"
 	"cutover/reconciler/manifest"
+	"cutover/reconciler/phase"
 )
 
-// Config is everything that a Reconciler needs. All fields but Charts, Pushed, Repair and Poll are required.
+// Config is everything that a Reconciler needs. Fields are required unless they say otherwise.
 type Config struct {
 	Source       Source
 	History      History
@@ -24,8 +27,21 @@ type Config struct {
 	Pipelines    Pipelines
 	Executions   Executions
 	Clusters     map[estate.ClusterName]Cluster
+	Merger       Merger
+	Branches     Branches
+	Prober       Prober
+	Journal      Journal
 	// Charts may be nil: then a branch that names a chart in a registry is a *BadInput.
 	Charts Charts
+	// Secrets, Roles, Alarms, Edge and Measurements may be nil: then a migration that needs them is a *BadInput.
+	Secrets      Secrets
+	Roles        Roles
+	Alarms       Alarms
+	Edge         Edge
+	Measurements Measurements
+	// Reviews and Conversations may be nil, both: then no pull request is opened, and no marker counts unless Pushed.
+	Reviews       Reviews
+	Conversations Conversations
 
 	// Generator tells the generator whose pipelines these are and where values come from.
 	Generator generator.Options
@@ -39,6 +55,12 @@ type Config struct {
 	Drift drift.Policy
 	// Poll is how long to wait before asking Spinnaker again for an execution that has not ended; default 1s.
 	Poll time.Duration
+	// Width is how many calls of one kind are under way at once; default 8.
+	Width int
+	// Decide is the runbook; default phase.Next. A simulation gives another one to see that it would be caught.
+	Decide func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) phase.Decision
+	// Check finds the invariants that are broken; default invariant.Check.
+	Check func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach
 
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -60,6 +82,11 @@ func (c *Config) validate() error {
 		missing(c.Pipelines == nil, "pipelines"),
 		missing(c.Executions == nil, "executions"),
 		missing(len(c.Clusters) == 0, "clusters"),
+		missing(c.Merger == nil, "merger"),
+		missing(c.Branches == nil, "branches"),
+		missing(c.Prober == nil, "prober"),
+		missing(c.Journal == nil, "journal"),
+		missing((c.Reviews == nil) != (c.Conversations == nil), "conversations to its reviews, or no reviews to its conversations"),
 		missing(c.Email == "", "email"),
 		missing(c.Now == nil, "clock"),
 		missing(c.Log == nil, "logger"),
@@ -89,6 +116,15 @@ func New(c Config) (*Reconciler, error) {
 	}
 	if c.Poll == 0 {
 		c.Poll = time.Second
+	}
+	if c.Width == 0 {
+		c.Width = 8
+	}
+	if c.Decide == nil {
+		c.Decide = phase.Next
+	}
+	if c.Check == nil {
+		c.Check = invariant.Check
 	}
 	r := &Reconciler{
 		Config:   c,

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"cutover/generator"
 	"cutover/gitops/estate"
@@ -20,12 +21,12 @@ import (
 type desired struct {
 	head      string
 	migration estate.Migration
-	marker    evidence.Marker
 	estate    *estate.Estate // with the new stack in every service that gets it
 	files     generator.Files
 	pending   []evidence.File // those of files that the commit lacks or has otherwise
 	pipelines []generator.Pipeline
-	units     []*unit // every service of the new stack, sorted by id; only from phase deploy on
+	units     []*unit              // every service of the new stack, sorted by id; none before the migration has begun
+	old       []generator.Pipeline // the old stack's; nil until they are asked for
 }
 
 // unit is one service of the new stack: the objects that git names for it. It is not changed once it is made.
@@ -40,6 +41,10 @@ type unit struct {
 	// version is pinned they are those of the old stack, so that what it runs can be read.
 	workload object.Ref
 	image    string
+	selector map[string]string // labels of the workload's Pods
+	// draft are the objects that the new cluster is asked about before a version is pinned; afterwards they are objects.
+	draft    []object.Object
+	unserved []string // kinds of draft that the new cluster does not serve
 	err      error
 }
 
@@ -69,9 +74,6 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 		return nil, &BadInput{branch, head, fmt.Errorf("no migrations/*/migration.yaml names branch %s", branch)}
 	}
 	d := &desired{head: head, migration: m}
-	if d.marker, err = r.markerOf(m, head); err != nil {
-		return nil, err
-	}
 	if d.estate, d.files, err = generator.Expand(base, m); err != nil {
 		return nil, &BadInput{branch, head, err}
 	}
@@ -82,7 +84,7 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 	if d.pipelines, err = r.makePipelines(d, c); err != nil {
 		return nil, &BadInput{branch, head, err}
 	}
-	if m.Marker.Phase >= estate.Deploy {
+	if m.Marker.Phase >= estate.Prepare {
 		if err := r.renderUnits(ctx, d, c); err != nil {
 			return nil, err
 		}
@@ -198,34 +200,56 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 	if st.Version.IsZero() {
 		// The version comes from what the old cluster runs, which the old stack names.
 		old, _ := s.Stack(from)
-		objects, err := r.render(e, s, old, unpinned, caps)
+		objects, _, err := r.render(e, s, old, unpinned, caps)
+		u.runs(objects, unpinned)
+		if err == nil {
+			u.draft, u.unserved, err = r.render(e, s, st, unpinned, caps)
+		}
 		u.err = err
-		u.workload, u.image = mainWorkload(objects, unpinned)
 		return u
 	}
-	u.objects, u.err = r.render(e, s, st, st.Version, caps)
-	u.workload, u.image = mainWorkload(u.objects, st.Version)
-	u.digest = digestOf(u.objects)
+	u.objects, u.unserved, u.err = r.render(e, s, st, st.Version, caps)
+	if u.err == nil && len(u.unserved) > 0 {
+		u.err = fmt.Errorf("%s %s: the cluster does not serve %s", s.ServiceID, st.Name, u.unserved[0])
+	}
+	u.runs(u.objects, st.Version)
+	u.draft, u.digest = u.objects, digestOf(u.objects)
+	if u.err != nil {
+		u.objects = nil
+	}
 	return u
 }
 
-func (r *Reconciler) render(e *estate.Estate, s estate.Service, st estate.ServiceStack, v estate.Version, caps manifest.Capabilities) ([]object.Object, error) {
+// render gives a service's objects of the kinds that the cluster serves, and the kinds that it does not serve.
+func (r *Reconciler) render(e *estate.Estate, s estate.Service, st estate.ServiceStack, v estate.Version, caps manifest.Capabilities) ([]object.Object, []string, error) {
 	in, err := manifest.NewInput(e, s, st, v, caps)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	objects, cached, err := r.renderer.Render(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !cached {
 		r.done.renders.Add(1)
 	}
-	objects, unserved := manifest.Localize(objects, s.Namespace.String(), caps)
-	if len(unserved) > 0 {
-		return nil, fmt.Errorf("%s %s: the cluster does not serve %s", s.ServiceID, st.Name, unserved[0].Kind)
+	objects, foreign := manifest.Localize(objects, s.Namespace.String(), caps)
+	var unserved []string
+	for _, u := range foreign {
+		unserved = append(unserved, u.Kind.GroupVersion().String()+"/"+u.Kind.Kind)
+		objects = slices.DeleteFunc(objects, func(o object.Object) bool { return o.GroupVersionKind() == u.Kind })
 	}
-	return objects, nil
+	return objects, unserved, nil
+}
+
+// runs notes which object runs the service's own image.
+func (u *unit) runs(objects []object.Object, version estate.Version) {
+	u.workload, u.image = mainWorkload(objects, version)
+	for _, o := range objects {
+		if object.RefOf(o) == u.workload {
+			u.selector = selectorOf(o)
+		}
+	}
 }
 
 // mainWorkload finds the object that runs the service's own image, the one that carries its version, and that image

@@ -5,9 +5,11 @@ import (
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/gitops/review"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
 )
 
 // knowledge is what was observed of one migration and need not be asked again until it may have changed. It is a cache,
@@ -20,7 +22,31 @@ type knowledge struct {
 	// started are deployments that were triggered and that no list has shown yet.
 	started map[estate.ServiceID]start
 	// refused is what Spinnaker would not save or start, and why; see savingOf and deploymentOf.
-	refused  map[string]refusal
+	refused map[string]refusal
+	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
+	course   *course
+	arrivals map[string]evidence.Marker // by commit
+	heads    estate.Heads               // of all branches, as they were last fetched
+	paths    map[string][]string        // that a pull request changes, by number and commit
+
+	survey   fresh[evidence.Survey]
+	rejected fresh[[]evidence.Rejection]
+	secrets  fresh[evidence.Secrets]
+	roles    fresh[[]evidence.Role]
+	running  fresh[[]string]
+	open     fresh[[]review.PullRequest]
+	frozen   fresh[[]evidence.FrozenReview]
+	silences fresh[[]evidence.Silence]
+	proxies  fresh[[]evidence.Proxy]
+	checks   fresh[[]evidence.Check]
+	comments map[int]*fresh[[]evidence.Approval] // by pull request
+	versions map[estate.ServiceID]*fresh[running]
+	pods     map[estate.ServiceID]*fresh[podCount]
+
+	said     map[string]said      // what was last said where
+	breached map[string]time.Time // since when an invariant is broken, by its name
+	recorded phase.Reason         // of the last decision in the journal
+
 	report   Report   // the last one
 	repaired []Repair // newest first, at most maxRepaired
 	passes   int64
@@ -76,7 +102,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, paths: map[string][]string{}, said: map[string]said{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}
@@ -90,6 +116,28 @@ func (k *knowledge) forget() {
 	k.deployments = map[estate.ServiceID]history{}
 	k.units = map[estate.ServiceID]standing{}
 	k.refused = map[string]refusal{}
+	for _, f := range []interface{ forget() }{
+		&k.survey, &k.rejected, &k.secrets, &k.roles, &k.running, &k.open, &k.frozen, &k.silences, &k.proxies, &k.checks,
+	} {
+		f.forget()
+	}
+	k.comments = map[int]*fresh[[]evidence.Approval]{}
+	k.versions = map[estate.ServiceID]*fresh[running]{}
+	k.pods = map[estate.ServiceID]*fresh[podCount]{}
+}
+
+// commentsOf, versionOf and podCountOf are what is known of one pull request or service.
+func (k *knowledge) commentsOf(number int) *fresh[[]evidence.Approval] {
+	return entry(k.comments, number)
+}
+func (k *knowledge) versionOf(id estate.ServiceID) *fresh[running]   { return entry(k.versions, id) }
+func (k *knowledge) podCountOf(id estate.ServiceID) *fresh[podCount] { return entry(k.pods, id) }
+
+func entry[K comparable, V any](m map[K]*V, key K) *V {
+	if m[key] == nil {
+		m[key] = new(V)
+	}
+	return m[key]
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -18,11 +19,11 @@ import (
 // obey performs a decision's actions. Those on one target follow each other in the decision's order, because a name may
 // have to be free before it is taken; the others are independent, and one that fails stops none of them. It returns the
 // branch's new head if an action moved it.
-func (r *Reconciler) obey(ctx context.Context, d *desired, e *evidence.Evidence, actions []phase.Action, k *knowledge) (string, error) {
-	x := effects{r: r, d: d, e: e, k: k, head: d.head}
-	err := each(ctx, byPlace(actions), func(ctx context.Context, actions []phase.Action) error {
+func (r *Reconciler) obey(ctx context.Context, o outlook, k *knowledge) (string, error) {
+	x := effects{r: r, d: o.desired, e: &o.evidence, k: k, head: o.desired.head}
+	err := each(ctx, r.Width, byPlace(o.decision.Actions), func(ctx context.Context, actions []phase.Action) error {
 		for _, a := range actions {
-			if err := x.perform(ctx, a); err != nil {
+			if err := x.journaled(ctx, a); err != nil {
 				return fmt.Errorf("step %d: %s %s: %w", a.Step, a.Verb, a.Target, err)
 			}
 			r.Log.InfoContext(ctx, "done", "step", a.Step, "verb", a.Verb, "target", a.Target, "reason", a.Reason, "key", a.Key)
@@ -41,7 +42,7 @@ func byPlace(actions []phase.Action) [][]phase.Action {
 	at := map[string]int{}
 	for _, a := range actions {
 		application, _, _ := strings.Cut(a.Target, "/")
-		pipelines := a.Verb == phase.SavePipeline || a.Verb == phase.DeletePipeline
+		pipelines := slices.Contains([]phase.Verb{phase.SavePipeline, phase.DeletePipeline, phase.FreezePipeline, phase.ThawPipeline}, a.Verb)
 		if i, ok := at[application]; ok && pipelines {
 			groups[i] = append(groups[i], a)
 			continue
@@ -66,16 +67,32 @@ type effects struct {
 	stale []string // applications whose pipelines are to be asked for again
 }
 
+// journaled performs an action between its intent and its result in the journal.
+func (x *effects) journaled(ctx context.Context, a phase.Action) error {
+	return x.r.journaled(ctx, x.d, x.k, a, func(ctx context.Context) error { return x.perform(ctx, a) })
+}
+
 func (x *effects) perform(ctx context.Context, a phase.Action) error {
 	switch a.Verb {
 	case phase.CommitFiles:
 		return x.commitFiles(ctx)
 	case phase.PinVersions:
 		return x.pinVersions(ctx)
+	case phase.MergeMain:
+		return x.mergeMain(ctx)
+	case phase.CopySecrets:
+		return x.copySecrets(ctx, a.Items)
+	case phase.TrustPrincipal:
+		defer x.forget(func(k *knowledge) { k.roles.forget() })
+		return x.r.Roles.Trust(ctx, a.Target, x.d.migration.Trust.Principal)
 	case phase.SavePipeline:
 		return x.savePipeline(ctx, a)
 	case phase.DeletePipeline:
 		return x.deletePipeline(ctx, a)
+	case phase.FreezePipeline, phase.ThawPipeline:
+		return x.freezePipeline(ctx, a)
+	case phase.BlockReview, phase.UnblockReview:
+		return x.markReview(ctx, a)
 	case phase.CreateNamespace:
 		cluster, err := x.r.cluster(x.d.migration.To.Cluster)
 		if err != nil {
@@ -84,8 +101,25 @@ func (x *effects) perform(ctx context.Context, a phase.Action) error {
 		return cluster.EnsureNamespace(ctx, a.Target)
 	case phase.Deploy:
 		return x.deploy(ctx, a)
+	case phase.RunSmoke:
+		return x.runSmoke(ctx, a)
+	case phase.RestartClient:
+		return x.restartClient(ctx, a)
+	case phase.SilenceAlarms, phase.ExpireSilence:
+		return x.silence(ctx, a)
+	case phase.SetWeight:
+		return x.setWeight(ctx, a)
+	case phase.BeginBake, phase.PassBake, phase.FailBake:
+		return x.bake(ctx, a)
 	}
 	return errors.New("no such verb")
+}
+
+// forget drops what is known of something that was changed.
+func (x *effects) forget(drop func(*knowledge)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	drop(x.k)
 }
 
 func (x *effects) commitFiles(ctx context.Context) error {
@@ -95,25 +129,6 @@ func (x *effects) commitFiles(ctx context.Context) error {
 		Write: x.d.files.Write, Remove: x.d.files.Remove,
 		Message: fmt.Sprintf("Generate stack %s of %s\n\nFrom stack %s, by the rewrite rules of %s/migration.yaml.\n",
 			m.To.Stack, m.Product, m.From.Stack, m.Path),
-	})
-}
-
-// pinVersions adds the versions that the old cluster runs to those that are pinned already.
-func (x *effects) pinVersions(ctx context.Context) error {
-	m := x.d.migration
-	pinned := map[estate.ServiceID]estate.Version{}
-	for _, s := range x.e.Services {
-		switch {
-		case !s.Pinned.IsZero():
-			pinned[s.ID] = s.Pinned
-		case !s.Running.IsZero():
-			pinned[s.ID] = s.Running
-		}
-	}
-	return x.commit(ctx, estate.Change{
-		Branch: m.Branch, Parent: x.d.head,
-		Write:   []estate.File{{Path: m.VersionsPath(), Data: generator.VersionsFile(m, pinned)}},
-		Message: fmt.Sprintf("Pin the versions that %s runs\n", m.From.Cluster),
 	})
 }
 

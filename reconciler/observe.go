@@ -10,43 +10,58 @@ import (
 	"cutover/reconciler/object"
 )
 
-// observe gathers the evidence that the phase decides on. What k knows is not asked again.
+// observe gathers the evidence that the phase decides on. What k knows is not asked again, and what the migration has
+// never reached is not asked at all.
 func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evidence.Evidence, error) {
-	var err error
-	e := evidence.Evidence{Marker: d.marker, Files: d.pending}
-	if e.Pipelines, err = r.observePipelines(ctx, d, k); err != nil {
-		return e, err
+	c := k.course
+	e := evidence.Evidence{Marker: c.newest, Files: d.pending}
+	for _, look := range []struct {
+		what string
+		from estate.Phase
+		at   func(context.Context, *desired, *knowledge, *evidence.Evidence) error
+	}{
+		{"the new cluster", estate.Prepare, r.observeSurvey},
+		{"secrets", estate.Prepare, r.observeSecrets},
+		{"roles", estate.Prepare, r.observeRoles},
+		{"pipelines", estate.Prepare, r.observePipelines},
+		{"namespaces", estate.Deploy, r.observeNamespaces},
+		{"services", estate.Deploy, r.observeServices},
+		{"smoke tests", estate.Deploy, r.observeSmoke},
+		{"the freeze", estate.Freeze, r.observeFreeze},
+		{"the base branch", estate.Freeze, r.observeMain},
+		{"singletons", estate.Freeze, r.observeLinks},
+		{"silences", estate.Canary, r.observeSilences},
+		{"the edge", estate.Canary, r.observeEdge},
+	} {
+		if c.reached < look.from {
+			continue
+		}
+		if err := look.at(ctx, d, k, &e); err != nil {
+			return e, fmt.Errorf("%s: %w", look.what, err)
+		}
 	}
-	if d.migration.Marker.Phase < estate.Deploy {
-		return e, nil
-	}
-	if e.Namespaces, err = r.observeNamespaces(ctx, d); err != nil {
-		return e, err
-	}
-	e.Services, err = r.observeServices(ctx, d, k)
-	return e, err
+	return e, nil
 }
 
 // observeNamespaces lists the namespaces that the new cluster lacks. One that is being deleted is as good as gone.
-func (r *Reconciler) observeNamespaces(ctx context.Context, d *desired) ([]estate.NamespaceName, error) {
+func (r *Reconciler) observeNamespaces(ctx context.Context, d *desired, _ *knowledge, e *evidence.Evidence) error {
 	cluster, err := r.cluster(d.migration.To.Cluster)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var missing []estate.NamespaceName
 	for _, ns := range namespacesOf(d) {
 		ref := object.Ref{Version: "v1", Kind: "Namespace", Name: ns.String()}
 		live, err := cluster.Live(ctx, object.Set{Namespace: ns.String()}, []object.Ref{ref})
 		if err != nil {
-			return nil, fmt.Errorf("namespace %s of %s: %w", ns, d.migration.To.Cluster, err)
+			return fmt.Errorf("namespace %s of %s: %w", ns, d.migration.To.Cluster, err)
 		}
 		if !slices.ContainsFunc(live.Objects, func(o object.Object) bool {
 			return object.RefOf(o).Key() == ref.Key() && o.GetDeletionTimestamp() == nil
 		}) {
-			missing = append(missing, ns)
+			e.Namespaces = append(e.Namespaces, ns)
 		}
 	}
-	return missing, nil
+	return nil
 }
 
 func namespacesOf(d *desired) []estate.NamespaceName {

@@ -11,6 +11,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
+	"cutover/reconciler/invariant"
 	"cutover/reconciler/phase"
 )
 
@@ -36,6 +37,7 @@ func (r *Reconciler) Pass(ctx context.Context, heads estate.Heads, scope Scope) 
 	)
 	r.retire(heads)
 	for _, branch := range branches(heads) {
+		r.knowledgeOf(branch).heads = heads
 		report, err := r.migrate(ctx, branch, heads[branch], scope, true)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", branch, err))
@@ -54,6 +56,7 @@ func (r *Reconciler) Plan(ctx context.Context, heads estate.Heads) ([]Report, er
 		errs []error
 	)
 	for _, branch := range branches(heads) {
+		r.knowledgeOf(branch).heads = heads
 		report, err := r.migrate(ctx, branch, heads[branch], Full, false)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", branch, err))
@@ -89,13 +92,18 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		}
 	}
 	report := k.report // an error does not take away what is known
-	head, current, err := r.advance(ctx, branch, head, k, act, func(d *desired, e *evidence.Evidence, decision phase.Decision) {
-		report = r.reportOn(branch, d, e, decision, k)
+	var last outlook
+	head, current, err := r.advance(ctx, branch, head, k, act, func(o outlook) {
+		last = o
+		report = r.reportOn(branch, o, k)
 		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
 	})
 	if current && report.Decision.Kind != phase.Refuse && act && r.Repair {
 		err = errors.Join(err, r.repair(ctx, k.desired, k))
+	}
+	if current && act {
+		err = errors.Join(err, r.converse(ctx, last, k))
 	}
 	report.Branch, report.Commit, report.Repaired = branch, head, slices.Clone(k.repaired)
 	report.Pass, report.Total = pass(true), r.done.counts()
@@ -112,38 +120,69 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 	return report, err
 }
 
+// outlook is what a pass found and decided last.
+type outlook struct {
+	desired  *desired
+	evidence evidence.Evidence
+	decision phase.Decision
+	breaches []invariant.Breach
+}
+
 // advance observes, decides and obeys until nothing more can be done now. It tells every decision before it obeys, and
 // returns the branch's head, which its own commits move, and whether what is known is from after its last effect. An
 // action that was done and is wanted again at once has no effect: that is an error, so that a pass always ends.
-func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(*desired, *evidence.Evidence, phase.Decision)) (string, bool, error) {
+func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowledge, act bool, tell func(outlook)) (string, bool, error) {
 	var failed error // of some actions; what became of the others is still looked at
 	obeyed := map[string]bool{}
 	for {
-		d, err := r.desireOnce(ctx, branch, head, k)
+		o, err := r.look(ctx, branch, head, k)
 		if err != nil {
 			return head, false, errors.Join(failed, err)
 		}
-		e, err := r.observe(ctx, d, k)
-		if err != nil {
-			return head, false, errors.Join(failed, fmt.Errorf("observe: %w", err))
+		tell(o)
+		if act {
+			if err := r.keepRecord(ctx, o, k); err != nil {
+				return head, false, errors.Join(failed, err)
+			}
 		}
-		decision := phase.Next(&d.migration, &e, r.Now())
-		tell(d, &e, decision)
-		if failed != nil || decision.Kind != phase.Do || !act {
+		if failed != nil || len(o.decision.Actions) == 0 || !act {
 			return head, true, failed
 		}
-		for _, a := range decision.Actions {
-			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " at ", d.head)
+		for _, a := range o.decision.Actions {
+			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", o.desired.head)
 			if obeyed[effect] {
 				return head, true, fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
 			}
 			obeyed[effect] = true
 		}
-		head, failed = r.obey(ctx, d, &e, decision.Actions, k)
+		head, failed = r.obey(ctx, o, k)
 		if errors.Is(failed, failure.ErrConflict) || ctx.Err() != nil {
 			return head, false, errors.Join(failed, ctx.Err()) // what was decided on is no longer so
 		}
 	}
+}
+
+// look reads what git names, observes the world, and decides.
+func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge) (outlook, error) {
+	d, err := r.desireOnce(ctx, branch, head, k)
+	if err != nil {
+		return outlook{}, err
+	}
+	if k.course, err = r.courseOf(ctx, d, k); err != nil {
+		return outlook{}, err
+	}
+	o := outlook{desired: d}
+	if k.course.refused.Code != "" {
+		o.evidence.Marker = k.course.newest
+		o.decision = phase.Decision{Kind: phase.Refuse, Reason: k.course.refused}
+		return o, nil
+	}
+	if o.evidence, err = r.observe(ctx, d, k); err != nil {
+		return outlook{}, fmt.Errorf("observe: %w", err)
+	}
+	o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
+	r.guard(&o, k)
+	return o, nil
 }
 
 // desireOnce reads a commit, unless it is the one that was read last.

@@ -12,30 +12,30 @@ import (
 )
 
 // observePipelines compares the new stack's pipelines with what Gate has.
-func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowledge) ([]evidence.Pipeline, error) {
+func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
 	if err := r.listPipelines(ctx, d, k); err != nil {
-		return nil, err
+		return err
 	}
 	var have []pipeline.Document
 	for _, docs := range k.have {
 		have = append(have, docs...)
 	}
 	if len(d.pipelines) == 0 && !slices.ContainsFunc(have, isOurs) {
-		return nil, nil // a stack that is deployed directly needs none
+		return nil // a stack that is deployed directly needs none
 	}
 	changes, err := generator.Plan(d.pipelines, have, r.Generator)
 	if err != nil {
-		return nil, fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
+		return fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
 	}
-	out := make([]evidence.Pipeline, 0, len(changes))
+	e.Pipelines = make([]evidence.Pipeline, 0, len(changes))
 	for _, c := range changes {
-		e := evidence.Pipeline{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
-		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && e.State != evidence.PipelineSame {
-			e.State, e.Reason = evidence.PipelineRefused, why
+		p := evidence.Pipeline{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
+		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && p.State != evidence.PipelineSame {
+			p.State, p.Reason = evidence.PipelineRefused, why
 		}
-		out = append(out, e)
+		e.Pipelines = append(e.Pipelines, p)
 	}
-	return out, nil
+	return nil
 }
 
 func isOurs(doc pipeline.Document) bool {
@@ -67,7 +67,7 @@ func (r *Reconciler) listPipelines(ctx context.Context, d *desired, k *knowledge
 		}
 	}
 	slices.Sort(ask)
-	lists, err := gather(ctx, ask, func(ctx context.Context, name string) ([]pipeline.Document, error) {
+	lists, err := gather(ctx, r.Width, ask, func(ctx context.Context, name string) ([]pipeline.Document, error) {
 		return r.Pipelines.Pipelines(ctx, name)
 	})
 	if err != nil {

@@ -30,6 +30,10 @@ type History interface {
 	Changed(from, to string) ([]string, error)
 	// LastChange is the newest commit on head's first-parent line that changed path, or false if none did.
 	LastChange(head, path string) (estate.Commit, bool, error)
+	// Changes are the commits on head's first-parent line that changed path, newest first, at most limit.
+	Changes(head, path string, limit int) ([]estate.Commit, error)
+	// Between are the commits that theirs has and ours lacks, newest first.
+	Between(ours, theirs string) ([]estate.Commit, error)
 }
 
 // Charts are the charts in OCI registries.
@@ -89,6 +93,8 @@ type Executions interface {
 	Recent(ctx context.Context, application, pipelineID string, limit int) ([]pipeline.Execution, error)
 	// Execution is one execution by its id; failure.ErrNotFound once Spinnaker has forgotten it.
 	Execution(ctx context.Context, id string) (pipeline.Execution, error)
+	// Running lists an application's executions that have not ended.
+	Running(ctx context.Context, application string) ([]pipeline.Execution, error)
 }
 
 // Observer reads a cluster.
@@ -111,6 +117,8 @@ type Applier interface {
 type Cluster interface {
 	Observer
 	Applier
+	Surveyor
+	Workloads
 }
 
 // Reviews are the pull requests of the values repository's host.

@@ -10,6 +10,15 @@ import (
 	"cutover/generator/pipeline"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+)
+
+// Repaired and Proposed are the verbs of effects that no step of the runbook asks for.
+const (
+	// Repaired: the objects of one service were put right.
+	Repaired phase.Verb = "repair"
+	// Proposed: the pull request of a checkpoint was opened.
+	Proposed phase.Verb = "propose"
 )
 
 // repair puts right what drifted in the new cluster, service by service, and marks what Spinnaker has just deployed as
@@ -19,8 +28,11 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 	if len(drifted) == 0 {
 		return nil
 	}
-	err := each(ctx, drifted, func(ctx context.Context, u *unit) error {
-		if err := r.write(ctx, d, u, k.units[u.service.ServiceID].drift.Plan); err != nil {
+	err := each(ctx, r.Width, drifted, func(ctx context.Context, u *unit) error {
+		found := k.units[u.service.ServiceID].drift
+		a := phase.Action{Verb: Repaired, Target: u.service.ServiceID.String(), Reason: found.Counts().String(), Undo: "the next commit that changes the service"}
+		err := r.journaled(ctx, d, k, a, func(ctx context.Context) error { return r.write(ctx, d, u, found.Plan) })
+		if err != nil {
 			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)
 		}
 		return nil

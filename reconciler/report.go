@@ -9,6 +9,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/invariant"
 	"cutover/reconciler/phase"
 )
 
@@ -21,6 +22,9 @@ type Report struct {
 	Decision  phase.Decision       `json:"decision,omitzero"`
 	Steps     []phase.StepProgress `json:"steps,omitempty"`
 	Services  []ServiceReport      `json:"services,omitempty"`
+	Edge      []ProxyReport        `json:"edge,omitempty"`
+	// Breaches are the invariants that are broken now: nothing goes forward before they hold again.
+	Breaches []BreachReport `json:"breaches,omitempty"`
 	// Drift compares the objects of the services that are deployed with git, as the pass found them.
 	Drift drift.Report `json:"drift"`
 	// Repaired is the drift that was put right since the start, newest first, as far as it is remembered.
@@ -32,6 +36,40 @@ type Report struct {
 	Pass  Pass      `json:"pass"`
 	// Total is what was done since the start, for all migrations together.
 	Total Counts `json:"total"`
+}
+
+// BreachReport is an invariant that is broken.
+type BreachReport struct {
+	invariant.Breach
+	Since time.Time `json:"since"`
+}
+
+// ProxyReport is the weight of the new cluster at one edge proxy.
+type ProxyReport struct {
+	Proxy  string `json:"proxy"`
+	Weight int    `json:"weight"` // percent, 0 to 100
+	// Unreachable says why the proxy did not answer; "" if it did.
+	Unreachable string `json:"unreachable,omitempty"`
+}
+
+func edgeReport(e *evidence.Evidence) []ProxyReport {
+	var out []ProxyReport
+	for _, p := range e.Edge.Proxies {
+		out = append(out, ProxyReport{p.Name, p.To.Weight, p.Unreachable})
+	}
+	return out
+}
+
+// watchFor is how often to look at what cannot be watched while the marker stands at at: a proxy that reloads has to get
+// its weight back within seconds, and a pipeline that somebody thaws should not wait for the next full pass.
+func watchFor(at estate.Marker) time.Duration {
+	switch {
+	case at.Phase >= estate.Canary:
+		return 2 * time.Second
+	case at.Phase >= estate.Freeze:
+		return runningFor
+	}
+	return 0
 }
 
 // Repair is drift that was put right.
@@ -50,12 +88,17 @@ type ServiceReport struct {
 	Ready     bool             `json:"ready"`
 }
 
-func (r *Reconciler) reportOn(branch string, d *desired, e *evidence.Evidence, decision phase.Decision, k *knowledge) Report {
-	report := Report{Branch: branch, Decision: decision, Again: decision.Until}
+func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
+	d, e, decision := o.desired, &o.evidence, o.decision
+	report := Report{Branch: branch, Decision: decision, Again: decision.Until, Breaches: breachesOf(o, k)}
 	now := r.Now()
-	report.Commit, report.Migration, report.Marker = d.head, d.migration.Name, d.migration.Marker
+	report.Commit, report.Migration, report.Marker = d.head, d.migration.Name, k.course.at
 	if decision.Kind != phase.Refuse {
-		report.Steps = phase.Overview(&d.migration, e, now)
+		report.Steps = phase.Overview(&d.migration, k.course.at, e, now)
+		report.Edge = edgeReport(e)
+	}
+	if watch := watchFor(k.course.at); watch > 0 {
+		report.Again = phase.Earlier(report.Again, now.Add(watch))
 	}
 	for _, s := range e.Services {
 		report.Services = append(report.Services, serviceReport(s))

@@ -19,13 +19,17 @@ import (
 )
 
 // observeServices looks at every service of the new stack.
-func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge) ([]evidence.Service, error) {
+func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
 	deploys := deployPipelines(d)
-	seen, err := gather(ctx, d.units, func(ctx context.Context, u *unit) (seen, error) {
+	for _, u := range d.units { // entries are made here: observeUnit runs many at once
+		k.versionOf(u.service.ServiceID)
+		k.podCountOf(u.service.ServiceID)
+	}
+	seen, err := gather(ctx, r.Width, d.units, func(ctx context.Context, u *unit) (seen, error) {
 		return r.observeUnit(ctx, d, u, deploys, k)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out := make([]evidence.Service, len(d.units))
 	for i, u := range d.units {
@@ -37,13 +41,15 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 		}
 		out[i] = evidence.Service{
 			ID: id, Class: u.service.Class,
-			Running: s.running, Unknown: s.unknown, Pinned: u.stack.Version,
+			Running: s.running.version, Unknown: s.running.unknown, Pinned: u.stack.Version,
+			OldPods: s.pods.old, NewPods: s.pods.new,
 			Wanted: u.digest, Deployments: s.history.ours, Occupied: s.history.occupied,
 			Ready: s.standing.ready, Status: s.standing.status, Present: s.present,
 			Blocked: r.blocked(u, s.standing.drift, k),
 		}
 	}
-	return out, nil
+	e.Services = out
+	return r.noteDrift(ctx, d, k, e)
 }
 
 // blocked says why a unit must not be deployed as git names it. A refused object blocks it too: Spinnaker would
@@ -64,8 +70,8 @@ func (r *Reconciler) blocked(u *unit, found drift.Entry, k *knowledge) string {
 
 // seen is what was observed of one unit.
 type seen struct {
-	running  estate.Version
-	unknown  string
+	running  running
+	pods     podCount
 	standing standing
 	history  history
 	present  string
@@ -75,13 +81,17 @@ type seen struct {
 func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deploys map[estate.ServiceID]generator.Pipeline, k *knowledge) (seen, error) {
 	var s seen
 	var err error
+	id := u.service.ServiceID
 	if u.service.Class == estate.Exclusive {
 		if s.present, err = r.presence(ctx, d, u); err != nil {
 			return s, err
 		}
+		if s.pods, err = k.pods[id].get(r.Now(), workloadFor, func() (podCount, error) { return r.countPods(ctx, d, u) }); err != nil {
+			return s, err
+		}
 	}
-	if u.stack.Version.IsZero() {
-		s.running, s.unknown, err = r.runningVersion(ctx, d, u)
+	s.running, err = k.versions[id].get(r.Now(), workloadFor, func() (running, error) { return r.runningVersion(ctx, d, u) })
+	if err != nil || u.stack.Version.IsZero() {
 		return s, err
 	}
 	if u.service.Class == estate.Exclusive || u.objects == nil {
@@ -90,7 +100,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	if s.standing, err = r.observeStanding(ctx, d, u, k); err != nil || s.standing.drift.Error != "" {
 		return s, err
 	}
-	if p, ok := deploys[u.service.ServiceID]; ok && u.mode == estate.ByPipeline {
+	if p, ok := deploys[id]; ok && u.mode == estate.ByPipeline {
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
 	}
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
@@ -128,33 +138,58 @@ func (r *Reconciler) presence(ctx context.Context, d *desired, u *unit) (string,
 	return "", nil
 }
 
+// running is the version that the old cluster runs, or why it is unknown.
+type running struct {
+	version estate.Version
+	unknown string
+}
+
 // runningVersion reads which version the old cluster runs from the workload's image.
-func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (estate.Version, string, error) {
+func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (running, error) {
 	if u.err != nil {
-		return estate.Version{}, u.err.Error(), nil
+		return running{unknown: u.err.Error()}, nil
 	}
 	if u.image == "" {
-		return estate.Version{}, "no object that git names runs an image of the service's version", nil
+		return running{unknown: "no object that git names runs an image of the service's version"}, nil
 	}
 	from := d.migration.From
 	cluster, err := r.cluster(from.Cluster)
 	if err != nil {
-		return estate.Version{}, "", err
+		return running{}, err
 	}
 	live, err := cluster.Live(ctx, u.set, []object.Ref{u.workload})
 	if err != nil {
-		return estate.Version{}, "", fmt.Errorf("%s in %s: %w", u.workload, from.Cluster, err)
+		return running{}, fmt.Errorf("%s in %s: %w", u.workload, from.Cluster, err)
 	}
 	for _, o := range live.Objects {
 		if object.RefOf(o).Key() != u.workload.Key() {
 			continue
 		}
 		if v, ok := manifest.WorkloadVersion(o, u.image); ok {
-			return v, "", nil
+			return running{version: v}, nil
 		}
-		return estate.Version{}, fmt.Sprintf("%s does not run image %s", u.workload, u.image), nil
+		return running{unknown: fmt.Sprintf("%s does not run image %s", u.workload, u.image)}, nil
 	}
-	return estate.Version{}, fmt.Sprintf("%s does not exist", u.workload), nil
+	return running{unknown: fmt.Sprintf("%s does not exist", u.workload)}, nil
+}
+
+// podCount is how many Pods of an exclusive service each cluster has, terminating ones too.
+type podCount struct{ old, new int }
+
+func (r *Reconciler) countPods(ctx context.Context, d *desired, u *unit) (podCount, error) {
+	var n podCount
+	for cluster, count := range map[estate.ClusterName]*int{d.migration.From.Cluster: &n.old, d.migration.To.Cluster: &n.new} {
+		c, err := r.cluster(cluster)
+		if err != nil {
+			return n, err
+		}
+		pods, err := podsOf(ctx, c, u)
+		if err != nil {
+			return n, fmt.Errorf("%s: %w", cluster, err)
+		}
+		*count = len(pods)
+	}
+	return n, nil
 }
 
 // observeStanding compares a unit's objects with what the new cluster holds.

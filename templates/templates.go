@@ -12,6 +12,19 @@ import (
 //go:embed pipelines/*.yaml
 var pipelines embed.FS
 
+//go:embed review/*.md.tmpl
+var reviews embed.FS
+
+// Review returns the text of what is said on pull requests: proposal, plan, progress, retreat or frozen. It panics for
+// another name.
+func Review(name string) string {
+	data, err := reviews.ReadFile(path.Join("review", name+".md.tmpl"))
+	if err != nil {
+		panic(err) // the names are constants of the program
+	}
+	return string(data)
+}
+
 // Pipeline returns the text of a built-in pipeline template, which cutover.yaml calls builtin:NAME, or false if there
 // is none of that name.
 func Pipeline(name string) (text string, ok bool) {

@@ -65,6 +65,7 @@ const (
 type Comment struct {
 	ID     int64
 	Author string
+	Ours   bool // we wrote it ourselves
 	Text   string
 	At     time.Time
 	// Approves says that it is a review that approves the pull request.

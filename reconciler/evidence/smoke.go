@@ -23,3 +23,10 @@ const (
 	SmokePassed  SmokeState = "passed"
 	SmokeFailed  SmokeState = "failed"
 )
+
+// Approval is what a person said to approve a test.
+type Approval struct {
+	Name string // of the test
+	By   string
+	At   time.Time
+}

@@ -1,0 +1,255 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/gitops/values"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
+	"cutover/reconciler/phase"
+)
+
+// converse keeps the git host up to date: it proposes the next checkpoint once everything up to the last one is done,
+// tells every open pull request that touches a marker what it would do, and the merged one how far it has come.
+func (r *Reconciler) converse(ctx context.Context, o outlook, k *knowledge) error {
+	if r.Reviews == nil || o.desired == nil {
+		return nil
+	}
+	open, err := r.openReviews(ctx, k)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		r.propose(ctx, o, k, open),
+		r.judgeReviews(ctx, o, k, open),
+		r.tellProgress(ctx, o, k),
+		r.tidyBranches(ctx, o, k, open),
+	)
+}
+
+func (r *Reconciler) openReviews(ctx context.Context, k *knowledge) ([]review.PullRequest, error) {
+	return k.open.get(r.Now(), reviewsFor, func() ([]review.PullRequest, error) { return r.Reviews.Open(ctx) })
+}
+
+// AdvanceBranch is the branch from which a marker is proposed.
+func AdvanceBranch(m *estate.Migration, to estate.Marker) string {
+	name := to.Phase.String()
+	if to.Phase == estate.Canary {
+		name = fmt.Sprintf("%s-%d", name, to.Weight)
+	}
+	if to.Paused != "" {
+		name += "-pause"
+	}
+	return "advance/" + m.Name.String() + "/" + name
+}
+
+// MarkerChange is the commit that proposes a marker on top of parent.
+func MarkerChange(m *estate.Migration, to estate.Marker, parent string) estate.Change {
+	return estate.Change{
+		Branch: AdvanceBranch(m, to), Parent: parent,
+		Write:   []estate.File{{Path: m.MarkerPath(), Data: values.MarkerFile(to)}},
+		Message: fmt.Sprintf("Move %s to %s\n\n%s%s\n", m.Name, phase.Title(to), trailer, to.Phase),
+	}
+}
+
+// MarkerDraft is the pull request that proposes a marker.
+func MarkerDraft(m *estate.Migration, from, to estate.Marker) review.Draft {
+	return review.Draft{
+		Head: AdvanceBranch(m, to), Base: m.Branch,
+		Title: fmt.Sprintf("%s: %s", m.Name, phase.Title(to)),
+		Body: text("proposal", map[string]any{
+			"Migration": m.Name, "Before": phase.Title(from), "After": phase.Title(to), "MarkerPath": m.MarkerPath(),
+		}),
+	}
+}
+
+// propose opens the pull request for the next checkpoint. One that is open already is left as it is.
+func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open []review.PullRequest) error {
+	m, at := &o.desired.migration, k.course.at
+	if o.decision.Kind != phase.Advance {
+		return nil
+	}
+	next, ok := phase.Following(m, at)
+	if !ok {
+		return nil
+	}
+	if m.Edge.Auto && next.Phase == estate.Canary {
+		next.Weight = m.Edge.Steps[len(m.Edge.Steps)-1].Weight // the weights between follow by themselves
+	}
+	draft := MarkerDraft(m, at, next)
+	if slices.ContainsFunc(open, func(p review.PullRequest) bool { return p.Head == draft.Head && p.Base == draft.Base && !p.Fork }) {
+		return nil
+	}
+	var p review.PullRequest
+	a := phase.Action{Verb: Proposed, Target: draft.Head, Key: phase.Title(next), Reason: o.decision.Reason.Text, Undo: "close the pull request"}
+	err := r.journaled(ctx, o.desired, k, a, func(ctx context.Context) (err error) {
+		if _, err = r.Branches.Propose(ctx, MarkerChange(m, next, o.desired.head)); err != nil {
+			return err
+		}
+		p, err = r.Reviews.Ensure(ctx, draft)
+		return err
+	})
+	k.open.forget()
+	if err != nil {
+		return fmt.Errorf("propose %s: %w", phase.Title(next), err)
+	}
+	r.Log.InfoContext(ctx, "proposed", "marker", phase.Title(next), "pull_request", p.Number, "url", p.URL)
+	return r.judgeReview(ctx, o, k, p)
+}
+
+// tidyBranches deletes the branch of a checkpoint that has been merged.
+func (r *Reconciler) tidyBranches(ctx context.Context, o outlook, k *knowledge, open []review.PullRequest) error {
+	branch := AdvanceBranch(&o.desired.migration, k.course.at)
+	used := slices.ContainsFunc(open, func(p review.PullRequest) bool { return p.Head == branch })
+	if _, ok := k.heads[branch]; !ok || used || k.course.newest.PullRequest == 0 {
+		return nil
+	}
+	err := r.Branches.DeleteBranch(ctx, branch)
+	if err == nil {
+		delete(k.heads, branch)
+	}
+	return err
+}
+
+var markerFile = regexp.MustCompile(`^migrations/[^/]+/phase\.yaml$`)
+
+func (r *Reconciler) judgeReviews(ctx context.Context, o outlook, k *knowledge, open []review.PullRequest) error {
+	var errs []error
+	for _, p := range open {
+		errs = append(errs, r.judgeReview(ctx, o, k, p))
+	}
+	return errors.Join(errs...)
+}
+
+// judgeReview tells a pull request that touches the migration's marker what it would do, or why it would be refused.
+func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p review.PullRequest) error {
+	d := o.desired
+	paths, err := r.pathsOf(ctx, k, p)
+	if err != nil {
+		return err
+	}
+	touched := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !markerFile.MatchString(path) })
+	switch {
+	case len(touched) == 0:
+		return nil
+	case p.Base != d.migration.Branch && !slices.Contains(touched, d.migration.MarkerPath()):
+		return nil // another migration's
+	}
+	to, reason := r.markerOf(ctx, d, k, p, paths, touched)
+	if reason.Code == "" {
+		return r.showPlan(ctx, o, k, p, to)
+	}
+	status := review.Status{Context: statusContext(d, to), State: review.Failure, Text: "Refused: " + reason.Text}
+	return errors.Join(
+		r.setStatus(ctx, k, p.Commit, status),
+		r.comment(ctx, k, p.Number, "plan", text("plan", map[string]any{"Title": phase.Title(to), "Refused": reason.Text})),
+	)
+}
+
+// markerOf is the marker that a pull request proposes, and why it would be refused.
+func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason) {
+	m := &d.migration
+	refused := func(code phase.Code, format string, args ...any) phase.Reason {
+		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
+	}
+	for _, path := range touched {
+		if path != m.MarkerPath() || p.Base != m.Branch {
+			return estate.Marker{}, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base)
+		}
+	}
+	data, err := r.Reviews.File(ctx, p.Commit, m.MarkerPath())
+	if errors.Is(err, failure.ErrNotFound) {
+		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath())
+	}
+	if err != nil {
+		return estate.Marker{}, refused(phase.MarkerMissing, "%s cannot be read: %v", m.MarkerPath(), err)
+	}
+	to, problems := values.ParseMarker(m.MarkerPath(), data)
+	if err := problems.Err(); err != nil {
+		return to, refused(phase.PhaseUnknown, "%v", err)
+	}
+	e := evidence.Marker{
+		Commit: p.Commit, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
+		Others: slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == m.MarkerPath() }),
+	}
+	if commits, err := r.History.Between(d.head, p.Commit); err == nil && !p.Fork {
+		e.Trailer = ""
+		for _, c := range commits {
+			if t := trailerOf(c.Message); t != "" && e.Trailer == "" {
+				e.Trailer = t
+			}
+		}
+	}
+	return to, phase.Refusal(m, to, &e)
+}
+
+func (r *Reconciler) pathsOf(ctx context.Context, k *knowledge, p review.PullRequest) ([]string, error) {
+	key := fmt.Sprint(p.Number, " ", p.Commit)
+	if paths, ok := k.paths[key]; ok {
+		return paths, nil
+	}
+	paths, err := r.Reviews.Paths(ctx, p.Number)
+	if err != nil {
+		return nil, fmt.Errorf("paths of pull request #%d: %w", p.Number, err)
+	}
+	k.paths[key] = paths
+	return paths, nil
+}
+
+// statusContext names a commit status: one for each migration and phase.
+func statusContext(d *desired, at estate.Marker) string {
+	name := at.Phase.String()
+	if name == "" {
+		name = "marker"
+	}
+	return "cutover/" + d.migration.Name.String() + "/" + name
+}
+
+// said is what was last said in one place, and when.
+type said struct {
+	text string
+	at   time.Time
+}
+
+// quiet is how long a text that keeps changing is left alone.
+const quiet = 3 * time.Second
+
+// news tells whether something is worth saying: it is new, and not said too soon after the last.
+func (r *Reconciler) news(k *knowledge, where, text string, urgent bool) bool {
+	last := k.said[where]
+	return last.text != text && (urgent || r.Now().Sub(last.at) >= quiet)
+}
+
+func (r *Reconciler) comment(ctx context.Context, k *knowledge, number int, mark, text string) error {
+	where := fmt.Sprint("#", number, " ", mark)
+	if !r.news(k, where, text, mark != "progress") {
+		return nil
+	}
+	if err := r.Conversations.Comment(ctx, number, mark, text); err != nil {
+		return fmt.Errorf("comment on pull request #%d: %w", number, err)
+	}
+	k.said[where] = said{text, r.Now()}
+	return nil
+}
+
+func (r *Reconciler) setStatus(ctx context.Context, k *knowledge, commit string, s review.Status) error {
+	where, text := commit+" "+s.Context, string(s.State)+" "+s.Text
+	if !r.news(k, where, text, s.State != review.Pending) {
+		return nil
+	}
+	if err := r.Conversations.SetStatus(ctx, commit, s); err != nil {
+		return fmt.Errorf("status of %.10s: %w", commit, err)
+	}
+	k.said[where] = said{text, r.Now()}
+	return nil
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

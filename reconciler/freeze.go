@@ -1,0 +1,185 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cutover/generator"
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
+	"cutover/reconciler/phase"
+)
+
+// observeFreeze tells what could still change the old stack (step 8).
+func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	if err := r.observeFrozenPipelines(d, k, e); err != nil {
+		return err
+	}
+	for _, opened := range d.migration.Opened {
+		if r.Now().Before(opened.Until) {
+			e.Freeze.Opened = append(e.Freeze.Opened, opened)
+		}
+	}
+	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, d, e.Freeze) })
+	if err != nil || r.Reviews == nil {
+		return err
+	}
+	e.Freeze.Reviews, err = k.frozen.get(r.Now(), reviewsFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
+	return err
+}
+
+// observeFrozenPipelines sorts out which of the services' pipelines are the old stack's: those that git names, by their
+// application and name, and that carry our mark. Others that deploy to the old cluster are not ours to lock.
+func (r *Reconciler) observeFrozenPipelines(d *desired, k *knowledge, e *evidence.Evidence) error {
+	m := d.migration
+	if d.old == nil {
+		var err error
+		if d.old, err = generator.Pipelines(d.estate, m.Product, m.From.Stack, r.Generator); err != nil {
+			return fmt.Errorf("pipelines of stack %s: %w", m.From.Stack, err)
+		}
+	}
+	from, _ := d.estate.Cluster(m.From.Cluster)
+	named := map[string]estate.ServiceID{}
+	for _, p := range d.old {
+		named[pipelineName(p.Document)] = p.Service
+	}
+	ours := map[string]bool{}
+	for _, p := range d.pipelines {
+		ours[p.Document.ID()] = true
+	}
+	for _, docs := range k.have {
+		for _, doc := range docs {
+			_, frozen, tampered := pipeline.FrozenBy(doc)
+			service, old := named[pipelineName(doc)]
+			switch {
+			case old && isOurs(doc):
+				e.Freeze.Pipelines = append(e.Freeze.Pipelines, evidence.FrozenPipeline{
+					ID: doc.ID(), Application: doc.Application(), Name: doc.Name(), Service: service,
+					Frozen: frozen && !tampered, Tampered: tampered,
+				})
+			case !ours[doc.ID()] && !isDisabled(doc) && pipeline.DeploysTo(doc, from.Account):
+				e.Freeze.Foreign = append(e.Freeze.Foreign, doc.Application()+"/"+doc.Name())
+			}
+		}
+	}
+	slices.Sort(e.Freeze.Foreign)
+	slices.SortFunc(e.Freeze.Pipelines, func(a, b evidence.FrozenPipeline) int {
+		return strings.Compare(a.Application+"/"+a.Name, b.Application+"/"+b.Name)
+	})
+	return nil
+}
+
+// pipelineName is what Spinnaker tells pipelines apart by: it does not look at the case.
+func pipelineName(doc pipeline.Document) string {
+	return strings.ToLower(doc.Application() + "/" + doc.Name())
+}
+
+func isDisabled(doc pipeline.Document) bool {
+	disabled, _ := doc["disabled"].(bool)
+	return disabled
+}
+
+// runningOld lists the executions of the old stack's pipelines that are under way.
+func (r *Reconciler) runningOld(ctx context.Context, d *desired, f evidence.Freeze) ([]string, error) {
+	old, applications := map[string]string{}, []string{}
+	for _, p := range f.Pipelines {
+		if open := slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name }); !open {
+			old[p.ID] = p.Application + "/" + p.Name
+		}
+		applications = append(applications, p.Application)
+	}
+	lists, err := gather(ctx, r.Width, slices.Compact(applications), r.Executions.Running)
+	if err != nil {
+		return nil, fmt.Errorf("running executions: %w", err)
+	}
+	var out []string
+	for _, list := range lists {
+		for _, x := range list {
+			if name, ok := old[x.PipelineID]; ok {
+				out = append(out, fmt.Sprintf("%s of %s", x.ID, name))
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// freezeContext is the status that keeps developers' pull requests from being merged.
+func freezeContext(d *desired) string { return "cutover/" + d.migration.Name.String() + "/frozen" }
+
+// frozenReviews are the open pull requests into the base branch that touch the product's values.
+func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge) ([]evidence.FrozenReview, error) {
+	open, err := r.openReviews(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	open = slices.DeleteFunc(slices.Clone(open), func(p review.PullRequest) bool { return p.Base != r.Generator.Base })
+	found, err := gather(ctx, r.Width, open, func(ctx context.Context, p review.PullRequest) (evidence.FrozenReview, error) {
+		out := evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL}
+		paths, err := r.Reviews.Paths(ctx, p.Number)
+		if err != nil {
+			return out, fmt.Errorf("paths of pull request #%d: %w", p.Number, err)
+		}
+		if out.Services = touched(d, paths); len(out.Services) == 0 {
+			return out, nil
+		}
+		statuses, err := r.Conversations.Statuses(ctx, p.Commit)
+		if err != nil {
+			return out, fmt.Errorf("statuses of pull request #%d: %w", p.Number, err)
+		}
+		out.Blocked = slices.ContainsFunc(statuses, func(s review.Status) bool {
+			return s.Context == freezeContext(d) && s.State == review.Failure
+		})
+		return out, nil
+	})
+	return slices.DeleteFunc(found, func(f evidence.FrozenReview) bool { return len(f.Services) == 0 }), err
+}
+
+// touched are the services of the product whose directories hold one of the paths.
+func touched(d *desired, paths []string) []estate.ServiceID {
+	var out []estate.ServiceID
+	for _, s := range d.estate.InStack(d.migration.Product, d.migration.From.Stack) {
+		if slices.ContainsFunc(paths, func(path string) bool { return strings.HasPrefix(path, s.Path+"/") }) {
+			out = append(out, s.ServiceID)
+		}
+	}
+	return out
+}
+
+// freezeReason is what developers read in a frozen pipeline and at their pull requests.
+func freezeReason(d *desired) string {
+	m := d.migration
+	return fmt.Sprintf("Frozen while %s moves to %s (migration %s): deployments and changes of its values wait until it is over. To deploy a fix all the same, name the service in %s on %s by a reviewed pull request.",
+		m.Product, m.To.Cluster, m.Name, m.BreakGlassPath(), m.Branch)
+}
+
+// freezePipeline freezes a pipeline, or gives it back its state from before.
+func (x *effects) freezePipeline(ctx context.Context, a phase.Action) error {
+	application, _, _ := strings.Cut(a.Target, "/")
+	doc, ok := x.listed(application, a.Key)
+	if !ok {
+		return fmt.Errorf("%w: application %s has no pipeline with id %s", failure.ErrConflict, application, a.Key)
+	}
+	defer x.changed(application)
+	if a.Verb == phase.FreezePipeline {
+		doc = pipeline.Freeze(doc, freezeReason(x.d))
+	} else if doc, ok = pipeline.Thaw(doc); !ok {
+		return nil // somebody has thawed it
+	}
+	return x.r.Pipelines.Save(ctx, doc)
+}
+
+// markReview tells a developer's pull request whether it may be merged.
+func (x *effects) markReview(ctx context.Context, a phase.Action) error {
+	defer x.forget(func(k *knowledge) { k.frozen.forget() })
+	s := review.Status{Context: freezeContext(x.d), State: review.Failure, Text: "Frozen while " + x.d.migration.Product.String() + " moves; see migration " + x.d.migration.Name.String()}
+	if a.Verb == phase.UnblockReview {
+		s.State, s.Text = review.Success, "Not frozen"
+	}
+	return x.r.Conversations.SetStatus(ctx, a.Key, s)
+}

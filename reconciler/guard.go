@@ -1,0 +1,59 @@
+package reconciler
+
+import (
+	"slices"
+	"time"
+
+	"cutover/reconciler/invariant"
+	"cutover/reconciler/phase"
+)
+
+// guard holds a decision against the invariants: on what was observed, and, action by action, on what it would be after
+// the action. What must not be done is taken out of the decision; if nothing is left of it, the migration holds.
+func (r *Reconciler) guard(o *outlook, k *knowledge) {
+	m, at, now := &o.desired.migration, k.course.at, r.Now()
+	o.breaches = r.Check(m, at, &o.evidence, now)
+	since(k.breached, o.breaches, now)
+	var held []invariant.Breach
+	if o.decision.Kind == phase.Advance {
+		held = o.breaches
+	}
+	o.decision.Actions = slices.DeleteFunc(o.decision.Actions, func(a phase.Action) bool {
+		after := phase.After(m, at, &o.evidence, a, now)
+		broken := r.Check(m, at, &after, now)
+		if invariant.Allows(o.breaches, broken, phase.Raises(a, &o.evidence)) {
+			return false
+		}
+		held = append(held, broken...)
+		return true
+	})
+	if len(held) == 0 || len(o.decision.Actions) > 0 {
+		return
+	}
+	o.decision = phase.Decision{
+		Kind: phase.Hold, Step: o.decision.Step, Until: o.decision.Until,
+		Reason: phase.Reason{Code: phase.Breached, Text: held[0].Name + ": " + held[0].Text},
+	}
+}
+
+// since notes when each invariant began to be broken.
+func since(known map[string]time.Time, breaches []invariant.Breach, now time.Time) {
+	for name := range known {
+		if !slices.ContainsFunc(breaches, func(b invariant.Breach) bool { return b.Name == name }) {
+			delete(known, name)
+		}
+	}
+	for _, b := range breaches {
+		if _, ok := known[b.Name]; !ok {
+			known[b.Name] = now
+		}
+	}
+}
+
+func breachesOf(o outlook, k *knowledge) []BreachReport {
+	var out []BreachReport
+	for _, b := range o.breaches {
+		out = append(out, BreachReport{b, k.breached[b.Name]})
+	}
+	return out
+}

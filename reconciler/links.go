@@ -1,0 +1,144 @@
+package reconciler
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+)
+
+// addressAnnotation, in the template of a client's Pods, says which singleton their address is of: "old" or "new". Pods
+// without it began before anything was switched, when the new cluster was whole in itself.
+const addressAnnotation = "cutover/singleton"
+
+// observeLinks tells which singleton every client talks to (step 11).
+func (r *Reconciler) observeLinks(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
+	for _, link := range d.migration.Singletons {
+		for _, client := range clientsOf(d, link) {
+			l, err := r.observeLink(ctx, d, link, client)
+			if err != nil {
+				return fmt.Errorf("%s of %s: %w", link.Service, client.ServiceID, err)
+			}
+			e.Links = append(e.Links, l)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Link, client estate.Service) (evidence.Link, error) {
+	m := d.migration
+	l := evidence.Link{
+		Singleton: link.Service, Client: client.ServiceID, Secret: link.Address.Secret, Key: link.Address.Key,
+		// Whatever the old cluster's clients are told leads to the old singleton, until step 17.
+		Old: evidence.TargetOld, New: evidence.TargetUnknown,
+	}
+	to, err := r.cluster(m.To.Cluster)
+	if err != nil {
+		return l, err
+	}
+	address, err := secretValue(ctx, to, client.Namespace.String(), link.Address)
+	if err != nil {
+		return l, err
+	}
+	switch address {
+	case "":
+	case link.Address.From:
+		l.New = evidence.TargetOld
+	case link.Address.To:
+		l.New = evidence.TargetNew
+	}
+	u, ok := d.unit(client.ServiceID)
+	if !ok {
+		return l, nil
+	}
+	pods, err := podsOf(ctx, to, u)
+	if err != nil {
+		return l, err
+	}
+	for _, p := range pods {
+		if p.Terminating {
+			continue
+		}
+		l.Pods++
+		began := evidence.Target(p.Annotations[addressAnnotation])
+		if began == "" {
+			began = evidence.TargetNew
+		}
+		if began != l.New {
+			l.Stale++
+		}
+	}
+	return l, nil
+}
+
+// secretValue reads one key of a Secret; "" if there is none. It is compared, and never shown.
+func secretValue(ctx context.Context, c Observer, namespace string, a estate.Address) (string, error) {
+	ref := object.Ref{Version: "v1", Kind: "Secret", Namespace: namespace, Name: a.Secret}
+	live, err := c.Live(ctx, object.Set{Namespace: namespace, Name: a.Secret}, []object.Ref{ref})
+	if err != nil {
+		return "", err
+	}
+	for _, o := range live.Objects {
+		if object.RefOf(o).Key() != ref.Key() {
+			continue
+		}
+		encoded, _, _ := unstructured.NestedString(o.Object, "data", a.Key)
+		value, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			return "", errors.New("key " + a.Key + " of " + ref.String() + " is not base64")
+		}
+		return string(value), nil
+	}
+	return "", nil
+}
+
+// podsOf lists the Pods of a unit's workload.
+func podsOf(ctx context.Context, c Workloads, u *unit) ([]object.Pod, error) {
+	if len(u.selector) == 0 {
+		return nil, nil
+	}
+	pods, err := c.Pods(ctx, u.workload.Namespace, u.selector)
+	if err != nil {
+		return nil, fmt.Errorf("pods of %s: %w", u.workload, err)
+	}
+	return pods, nil
+}
+
+// selectorOf are the labels that a workload's Pods carry.
+func selectorOf(o object.Object) map[string]string {
+	for _, path := range [][]string{
+		{"spec", "selector", "matchLabels"},                               // Deployment, StatefulSet, DaemonSet
+		{"spec", "jobTemplate", "spec", "template", "metadata", "labels"}, // CronJob
+		{"spec", "template", "metadata", "labels"},                        // Job
+	} {
+		if labels, ok, _ := unstructured.NestedStringMap(o.Object, path...); ok {
+			return labels
+		}
+	}
+	return nil
+}
+
+// restartClient lets a client's Pods read the address again.
+func (x *effects) restartClient(ctx context.Context, a phase.Action) error {
+	u, ok := x.d.unit(a.Service)
+	if !ok {
+		return fmt.Errorf("git names no service %s", a.Service)
+	}
+	cluster, err := x.r.cluster(x.d.migration.To.Cluster)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]string{string(evidence.TargetOld), string(evidence.TargetNew)}, a.Key) {
+		return fmt.Errorf("%q is no target", a.Key)
+	}
+	defer x.forget(func(k *knowledge) { delete(k.units, a.Service) }) // it rolls out now
+	return cluster.Restart(ctx, u.workload, addressAnnotation, a.Key)
+}

@@ -1,0 +1,77 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
+)
+
+// Move says where a person wants a migration to go. Exactly one field is set.
+type Move struct {
+	Advance bool           // to the next checkpoint
+	Back    *estate.Marker // to an earlier checkpoint
+	Pause   string         // why it is to stand still
+	Resume  bool
+}
+
+// Propose opens the pull request for a move. It moves nothing: a person has to merge it.
+func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name string, move Move) (review.PullRequest, error) {
+	if r.Reviews == nil {
+		return review.PullRequest{}, errors.New("the configuration has no section gitHost, so no pull request can be opened")
+	}
+	branch := branchPrefix + name
+	if _, ok := heads[branch]; !ok {
+		return review.PullRequest{}, fmt.Errorf("the values repository has no branch %s: its migrations are %v", branch, branches(heads))
+	}
+	k := r.knowledgeOf(branch)
+	k.heads = heads
+	o, err := r.look(ctx, branch, heads[branch], k)
+	if err != nil {
+		return review.PullRequest{}, err
+	}
+	m, at := &o.desired.migration, k.course.at
+	to, err := move.from(m, at, o.decision)
+	if err != nil {
+		return review.PullRequest{}, err
+	}
+	e := evidence.Marker{Before: at, Reviewed: true, Trailer: to.Phase.String()}
+	if reason := phase.Refusal(m, to, &e); reason.Code != "" {
+		return review.PullRequest{}, errors.New(reason.Text)
+	}
+	if _, err := r.Branches.Propose(ctx, MarkerChange(m, to, o.desired.head)); err != nil {
+		return review.PullRequest{}, err
+	}
+	p, err := r.Reviews.Ensure(ctx, MarkerDraft(m, at, to))
+	if err != nil {
+		return review.PullRequest{}, err
+	}
+	return p, r.judgeReview(ctx, o, k, p)
+}
+
+// from is the marker that a move leads to.
+func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (estate.Marker, error) {
+	switch {
+	case move.Back != nil:
+		return *move.Back, nil
+	case move.Pause != "":
+		at.Paused = move.Pause
+		return at, nil
+	case move.Resume && at.Paused == "":
+		return at, fmt.Errorf("%s is not paused", m.Name)
+	case move.Resume:
+		at.Paused = ""
+		return at, nil
+	case d.Kind != phase.Advance:
+		return at, fmt.Errorf("%s is not complete: %s", phase.Title(at), d.Reason.Text)
+	}
+	next, ok := phase.Following(m, at)
+	if !ok {
+		return at, fmt.Errorf("%s is the last checkpoint that this version of cutover has steps for", phase.Title(at))
+	}
+	return next, nil
+}

@@ -1,0 +1,194 @@
+package reconciler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/invariant"
+	"cutover/reconciler/phase"
+	"cutover/templates"
+)
+
+var texts = func() map[string]*template.Template {
+	all := map[string]*template.Template{}
+	for _, name := range []string{"proposal", "plan", "progress", "retreat", "frozen"} {
+		all[name] = template.Must(template.New(name).Parse(templates.Review(name)))
+	}
+	return all
+}()
+
+// text fills a template of what is said on pull requests.
+func text(name string, data map[string]any) string {
+	var b bytes.Buffer
+	if err := texts[name].Execute(&b, data); err != nil {
+		return fmt.Sprintf("cutover could not write this text: %v", err) // a mistake of the program: the rest goes on
+	}
+	return strings.TrimSpace(b.String()) + "\n"
+}
+
+// planned is one row of a plan, for people.
+type planned struct {
+	Step               int
+	What, Target, Undo string
+}
+
+// maxPlanned is how many effects a plan lists: hosts limit the length of a comment.
+const maxPlanned = 150
+
+// showPlan tells a pull request what its marker would do: the runbook, run on a copy of the evidence.
+func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, to estate.Marker) error {
+	d, now := o.desired, r.Now()
+	e, err := r.foresee(ctx, d, k, to)
+	if err != nil {
+		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
+	}
+	var rows []planned
+	effects := 0
+	for _, step := range phase.Plan(&d.migration, to, &e, now) {
+		row := planned{Step: step.Step, What: "wait", Target: cell(step.Wait)}
+		if step.Action.Verb != "" {
+			effects++
+			row = planned{step.Step, cell(effect(step.Action)), cell(step.Action.Target), cell(step.Action.Undo)}
+		}
+		rows = append(rows, row)
+	}
+	data := map[string]any{
+		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows[:min(len(rows), maxPlanned)],
+		"More": max(0, len(rows)-maxPlanned), "Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
+	}
+	if to.Phase == estate.Freeze {
+		data["Drift"] = drifted(&e, now)
+	}
+	status := review.Status{
+		Context: statusContext(d, to), State: review.Success,
+		Text: fmt.Sprintf("%s: %d effects, %s", phase.Title(to), effects, phase.ReversibilityOf(to.Phase)),
+	}
+	return errors.Join(r.setStatus(ctx, k, p.Commit, status), r.comment(ctx, k, p.Number, "plan", text("plan", data)))
+}
+
+// foresee gathers the evidence that a marker would be acted on with: also of what the migration has not reached yet.
+func (r *Reconciler) foresee(ctx context.Context, d *desired, k *knowledge, to estate.Marker) (evidence.Evidence, error) {
+	course := k.course
+	ahead := *course
+	ahead.reached = max(course.reached, to.Phase)
+	k.course = &ahead
+	defer func() { k.course = course }()
+	return r.observe(ctx, d, k)
+}
+
+func effect(a phase.Action) string {
+	what := strings.ReplaceAll(string(a.Verb), "-", " ")
+	switch {
+	case a.Verb == phase.SetWeight:
+		what += fmt.Sprintf(" to %d %%", a.Weight)
+	case len(a.Items) > 0:
+		what += fmt.Sprintf(" (%d)", len(a.Items))
+	}
+	return what
+}
+
+// cell makes a text fit into a cell of a table.
+func cell(s string) string { return strings.ReplaceAll(oneLine(s), "|", "\\|") }
+
+// drifted lists what changed since prepare and a re-sync would bring over.
+func drifted(e *evidence.Evidence, now time.Time) []string {
+	var out []string
+	for _, s := range e.Services {
+		if isBehind(s) {
+			out = append(out, fmt.Sprintf("%s: the old cluster runs %s, pinned is %s, %s behind", s.ID, s.Running, s.Pinned, days(now.Sub(s.Since))))
+		}
+	}
+	if n := len(e.Secrets.Different); n > 0 {
+		out = append(out, fmt.Sprintf("%d keys of secrets differ, such as %s of %s", n, e.Secrets.Different[0].Key, e.Secrets.Different[0].Path))
+	}
+	if e.Main.Behind > 0 {
+		out = append(out, fmt.Sprintf("%d commits of the base branch, which change %d paths", e.Main.Behind, len(e.Main.Take)))
+	}
+	for _, c := range e.Main.Conflicts {
+		out = append(out, fmt.Sprintf("conflict: %s was changed on both branches (%.10s, %.10s): a person has to settle it", c.Path, c.Ours, c.Theirs))
+	}
+	return out
+}
+
+func days(d time.Duration) string {
+	if n := int(d.Hours() / 24); n != 1 {
+		return fmt.Sprintf("%d days", n)
+	}
+	return "1 day"
+}
+
+// tellProgress tells the pull request that brought the marker how far it has come, or why it was refused.
+func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) error {
+	newest := k.course.newest
+	if newest.PullRequest == 0 {
+		return nil
+	}
+	at := k.course.at
+	if o.decision.Kind == phase.Refuse {
+		refused := o.desired.migration.Marker
+		return errors.Join(
+			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + o.decision.Reason.Text}),
+			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": o.decision.Reason.Text})),
+		)
+	}
+	state, status := "working", review.Pending
+	switch {
+	case o.decision.Kind == phase.Advance:
+		state, status = "complete", review.Success
+	case o.evidence.Edge.Bake.Failed != "" || o.decision.Kind == phase.Retreat:
+		state, status = "failed", review.Failure
+	case o.decision.Kind == phase.Hold:
+		state = "waiting"
+	}
+	data := map[string]any{
+		"Title": phase.Title(at), "State": state, "Reason": o.decision.Reason.Text, "Breaches": breachesOf(o, k), "Checks": o.evidence.Edge.Checks,
+		"Steps": phase.Overview(&o.desired.migration, at, &o.evidence, r.Now()), "Edge": edgeReport(&o.evidence), "Failures": failures(&o.evidence),
+	}
+	errs := []error{
+		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: phase.Title(at) + ": " + o.decision.Reason.Text}),
+		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data)),
+		r.tellFreeze(ctx, o, k),
+	}
+	if bake := o.evidence.Edge.Bake; bake.Failed != "" && bake.Commit == newest.Commit {
+		errs = append(errs, r.comment(ctx, k, newest.PullRequest, fmt.Sprintf("retreat-%d", bake.Weight), text("retreat", map[string]any{
+			"Good": bake.Good, "Weight": bake.Weight, "Failed": bake.Failed, "After": "it was set at " + bake.Since.UTC().Format(time.RFC3339),
+		})))
+	}
+	return errors.Join(errs...)
+}
+
+// failures are the services whose last deployment failed, with the execution to look at.
+func failures(e *evidence.Evidence) []string {
+	var out []string
+	for _, s := range e.Services {
+		switch {
+		case s.Blocked != "":
+			out = append(out, fmt.Sprintf("%s: %s", s.ID, oneLine(s.Blocked)))
+		case len(s.Deployments) > 0 && s.Deployments[0].Reason != "":
+			last := s.Deployments[0]
+			out = append(out, fmt.Sprintf("%s: execution %s %s: %s", s.ID, last.ID, last.Status, oneLine(last.Reason)))
+		}
+	}
+	return out
+}
+
+// tellFreeze announces the freeze under the pull request that began it.
+func (r *Reconciler) tellFreeze(ctx context.Context, o outlook, k *knowledge) error {
+	number := k.course.began(estate.Freeze)
+	if number == 0 || k.course.at.Phase < estate.Freeze {
+		return nil
+	}
+	m := o.desired.migration
+	return r.comment(ctx, k, number, "frozen", text("frozen", map[string]any{
+		"Product": m.Product, "Stack": m.From.Stack, "Pipelines": len(o.evidence.Freeze.Pipelines), "Reviews": len(o.evidence.Freeze.Reviews),
+		"BreakGlass": m.BreakGlassPath(), "Branch": m.Branch, "Opened": o.evidence.Freeze.Opened,
+	}))
+}

@@ -1,0 +1,80 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
+)
+
+// secretTree is what the copy of the product's secrets should be while the marker stands at at; false if the estate names
+// no roots, so that there is nothing to copy.
+func secretTree(d *desired, at estate.Marker) (evidence.SecretTree, bool) {
+	m := d.migration
+	from, _ := d.estate.Cluster(m.From.Cluster)
+	to, _ := d.estate.Cluster(m.To.Cluster)
+	if from.Secrets == "" || to.Secrets == "" {
+		return evidence.SecretTree{}, false
+	}
+	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets}
+	for _, link := range m.Singletons {
+		address := link.Address.To
+		if phase.WantTarget(at) == evidence.TargetOld {
+			address = link.Address.From
+		}
+		for _, client := range clientsOf(d, link) {
+			t.Set = append(t.Set, evidence.SecretValue{
+				Path: client.Namespace.String() + "/" + link.Address.Secret, Key: link.Address.Key, Value: address,
+			})
+		}
+	}
+	return t, true
+}
+
+// clientsOf are the clients of a singleton; the values repository has been checked to have them.
+func clientsOf(d *desired, link estate.Link) []estate.Service {
+	var out []estate.Service
+	for _, name := range link.Clients {
+		if s, ok := d.estate.Service(d.migration.Product, name); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// observeSecrets compares the copy of the secrets with the original (steps 2, 9 and 11).
+func (r *Reconciler) observeSecrets(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	t, ok := secretTree(d, k.course.at)
+	if !ok {
+		return nil
+	}
+	if r.Secrets == nil {
+		return unconfigured(d, "vault", "cutover.yaml names the secrets of its clusters")
+	}
+	e.Secrets, err = k.secrets.get(r.Now(), secretsFor, func() (evidence.Secrets, error) { return r.Secrets.Compare(ctx, t) })
+	return err
+}
+
+// observeRoles asks IAM for every role that the migration names (step 4).
+func (r *Reconciler) observeRoles(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	trust := d.migration.Trust
+	if len(trust.Roles) == 0 {
+		return nil
+	}
+	if r.Roles == nil {
+		return unconfigured(d, "aws", "the migration names roles")
+	}
+	e.Roles, err = k.roles.get(r.Now(), rolesFor, func() ([]evidence.Role, error) {
+		return gather(ctx, r.Width, trust.Roles, func(ctx context.Context, name string) (evidence.Role, error) {
+			return r.Roles.Role(ctx, name, trust.Principal)
+		})
+	})
+	return err
+}
+
+// unconfigured says that the migration needs a system whose address the daemon does not know.
+func unconfigured(d *desired, section, why string) error {
+	return &BadInput{Branch: d.migration.Branch, Commit: d.head, Err: errors.New(why + ", but the daemon's configuration has no section " + section)}
+}

@@ -1,0 +1,213 @@
+package reconciler
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/record"
+)
+
+// smokeResult is the note of a smoke test's newest result.
+type smokeResult struct {
+	State  evidence.SmokeState `json:"state"`
+	Reason string              `json:"reason"`
+	At     time.Time           `json:"at"`
+	// Of identifies what ran in the new cluster, so that a result counts only for that.
+	Of string `json:"of"`
+}
+
+func smokeKey(step int, name string) string { return fmt.Sprintf("smoke.%d.%s", step, name) }
+
+// The steps that test the new cluster, and the phase that each belongs to.
+var smokeSteps = []struct {
+	number int
+	phase  estate.Phase
+}{{7, estate.Deploy}, {12, estate.Freeze}}
+
+// observeSmoke tells the newest results of the smoke tests (steps 7 and 12). Once a later phase has begun, a result stays:
+// what that phase brings along is tested by its own step.
+func (r *Reconciler) observeSmoke(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
+	for _, step := range smokeSteps {
+		if k.course.reached < step.phase {
+			continue
+		}
+		for _, test := range d.migration.Smoke {
+			s, err := r.smokeOf(ctx, d, k, step.number, step.phase, test)
+			if err != nil {
+				return fmt.Errorf("%s: %w", test.Name, err)
+			}
+			e.Smoke = append(e.Smoke, s)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step int, of estate.Phase, test estate.Smoke) (evidence.Smoke, error) {
+	s := evidence.Smoke{Name: test.Name, Step: step, State: evidence.SmokeDue}
+	var known smokeResult
+	ok, err := r.note(ctx, d, smokeKey(step, test.Name), &known)
+	if err != nil {
+		return s, err
+	}
+	counts := ok && (known.Of == runningOf(d) || known.State == evidence.SmokePassed && k.course.at.Phase > of)
+	if counts {
+		s.State, s.Reason, s.At = known.State, known.Reason, known.At
+	}
+	switch {
+	case counts && known.State == evidence.SmokePassed:
+	case test.Approval != "":
+		return r.approvalOf(ctx, d, k, of, test, s)
+	case test.Job != nil && counts && known.State == evidence.SmokeRunning:
+		return r.smokeJob(ctx, d, step, test, s)
+	}
+	return s, nil
+}
+
+// runningOf identifies what git names for the new cluster.
+func runningOf(d *desired) string {
+	h := sha256.New()
+	for _, u := range d.units {
+		fmt.Fprintln(h, u.service.ServiceID, u.digest)
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// approve begins the comment by which a person approves.
+const approve = "/approve "
+
+// approvalOf looks for a person's approval under the pull request that began the phase. It has to be younger than what
+// it approves, and it is noted, so that it counts although more is said later.
+func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
+	s.State = evidence.SmokeWaiting
+	number := k.course.began(of)
+	if number == 0 || r.Conversations == nil {
+		s.Reason = "no pull request brought the marker, so that nobody can approve under it"
+		return s, nil
+	}
+	s.Reason = fmt.Sprintf("somebody has to write \"%s%s\" under pull request #%d: %s", approve, test.Name, number, test.Approval)
+	said, err := k.commentsOf(number).get(r.Now(), commentsFor, func() ([]evidence.Approval, error) {
+		return r.approvals(ctx, number)
+	})
+	if err != nil {
+		return s, err
+	}
+	for _, a := range said {
+		if a.Name == test.Name {
+			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
+		}
+	}
+	return s, nil
+}
+
+// approvals reads which tests people have approved under a pull request. What we write ourselves approves nothing.
+func (r *Reconciler) approvals(ctx context.Context, number int) ([]evidence.Approval, error) {
+	comments, err := r.Conversations.Comments(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	var out []evidence.Approval
+	for _, c := range comments {
+		for line := range strings.Lines(c.Text) {
+			if name, ok := strings.CutPrefix(strings.TrimSpace(line), approve); ok && !c.Ours {
+				out = append(out, evidence.Approval{Name: strings.TrimSpace(name), By: c.Author, At: c.At})
+			}
+		}
+	}
+	return out, nil
+}
+
+// smokeJob looks how a test's Job fares.
+func (r *Reconciler) smokeJob(ctx context.Context, d *desired, step int, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
+	cluster, err := r.cluster(d.migration.To.Cluster)
+	if err != nil {
+		return s, err
+	}
+	ref := smokeJobRef(d, step, test)
+	live, err := cluster.Live(ctx, object.Set{Namespace: ref.Namespace, Name: ref.Name}, []object.Ref{ref})
+	if err != nil {
+		return s, err
+	}
+	at := slices.IndexFunc(live.Objects, func(o object.Object) bool { return object.RefOf(o).Key() == ref.Key() })
+	if at < 0 {
+		s.State, s.Reason = evidence.SmokeDue, "its Job is gone"
+		return s, nil
+	}
+	switch health, reason := drift.Health(live.Objects[at : at+1]); health {
+	case drift.Current:
+		s.State, s.Reason, s.At = evidence.SmokePassed, ref.String()+" succeeded", r.Now()
+	case drift.Failed:
+		s.State, s.Reason = evidence.SmokeFailed, reason
+	default:
+		s.Reason = reason
+	}
+	return s, nil
+}
+
+// smokeJobRef names a test's Job after what runs, so that a repeated effect makes no second one.
+func smokeJobRef(d *desired, step int, test estate.Smoke) object.Ref {
+	return object.Ref{
+		Group: "batch", Version: "v1", Kind: "Job", Namespace: test.Job.Namespace.String(),
+		Name: fmt.Sprintf("%s-%d-%s", test.Job.CronJob, step, runningOf(d)[:8]),
+	}
+}
+
+// runSmoke runs one test and notes its result.
+func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
+	at := slices.IndexFunc(x.d.migration.Smoke, func(s estate.Smoke) bool { return s.Name == a.Target })
+	if at < 0 {
+		return fmt.Errorf("the migration names no smoke test %q", a.Target)
+	}
+	test := x.d.migration.Smoke[at]
+	result := smokeResult{State: evidence.SmokePassed, At: x.r.Now(), Of: runningOf(x.d)}
+	switch {
+	case test.HTTP != nil:
+		status, err := x.r.Prober.Probe(ctx, test.HTTP.URL)
+		result.Reason = fmt.Sprintf("%s answered %d %s", test.HTTP.URL, status, http.StatusText(status))
+		if err != nil {
+			result.State, result.Reason = evidence.SmokeFailed, err.Error()
+		} else if status != test.HTTP.Status {
+			result.State, result.Reason = evidence.SmokeFailed, fmt.Sprintf("%s, not %d", result.Reason, test.HTTP.Status)
+		}
+	case test.Job != nil:
+		cluster, err := x.r.cluster(x.d.migration.To.Cluster)
+		if err != nil {
+			return err
+		}
+		ref := smokeJobRef(x.d, a.Step, test)
+		cronJob := object.Ref{Group: "batch", Version: "v1", Kind: "CronJob", Namespace: ref.Namespace, Name: test.Job.CronJob}
+		if err := cluster.RunCronJob(ctx, cronJob, ref.Name); err != nil {
+			return err
+		}
+		result.State, result.Reason = evidence.SmokeRunning, ref.String()
+	}
+	return x.r.setNote(ctx, x.d, smokeKey(a.Step, test.Name), result)
+}
+
+// note reads a note of the migration into v, and tells whether there is one.
+func (r *Reconciler) note(ctx context.Context, d *desired, key string, v any) (bool, error) {
+	n, ok, err := r.Journal.Note(ctx, d.migration.Name, key)
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, json.Unmarshal(n.Value, v)
+}
+
+func (r *Reconciler) setNote(ctx context.Context, d *desired, key string, v any) error {
+	value, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return r.Journal.SetNote(ctx, d.migration.Name, record.Note{Key: key, Value: value, At: r.Now()})
+}

@@ -1,0 +1,122 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/object"
+)
+
+// observeSurvey tells how ready the new cluster is (step 1).
+func (r *Reconciler) observeSurvey(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	e.Survey, err = k.survey.get(r.Now(), surveyFor, func() (evidence.Survey, error) { return r.survey(ctx, d, k) })
+	return err
+}
+
+func (r *Reconciler) survey(ctx context.Context, d *desired, k *knowledge) (evidence.Survey, error) {
+	m := d.migration
+	to, err := r.cluster(m.To.Cluster)
+	if err != nil {
+		return evidence.Survey{}, err
+	}
+	from, err := r.cluster(m.From.Cluster)
+	if err != nil {
+		return evidence.Survey{}, err
+	}
+	s, err := to.Survey(ctx, m.Infrastructure)
+	if err != nil {
+		// That it does not answer is what the survey is to find out, not a reason to stop looking.
+		return evidence.Survey{Unreachable: err.Error()}, nil
+	}
+	if s.OldVersion, err = from.Version(ctx); err != nil {
+		return s, fmt.Errorf("version of %s: %w", m.From.Cluster, err)
+	}
+	s.Unserved = unservedOf(d)
+	s.Needed = neededBy(d, k)
+	s.Rejected, err = k.rejected.get(r.Now(), dryRunFor, func() ([]evidence.Rejection, error) { return dryRun(ctx, d, to) })
+	return s, err
+}
+
+// unservedOf are the kinds that the new cluster does not serve, sorted.
+func unservedOf(d *desired) []string {
+	var out []string
+	for _, u := range d.units {
+		out = append(out, u.unserved...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// dryRun asks the new cluster about the objects of every service that does not run there yet: what runs has been taken.
+func dryRun(ctx context.Context, d *desired, to Surveyor) ([]evidence.Rejection, error) {
+	type origin struct {
+		ref object.Ref
+		id  estate.ServiceID
+	}
+	var (
+		objects []object.Object
+		origins = map[string]origin{}
+	)
+	for _, u := range d.units {
+		for _, o := range u.draft {
+			ref := object.RefOf(o)
+			objects = append(objects, o)
+			origins[ref.String()] = origin{ref, u.service.ServiceID}
+		}
+	}
+	rejected, err := to.DryRun(ctx, objects)
+	for i, rejection := range rejected {
+		rejected[i].Service = origins[rejection.Object].id
+	}
+	return rejected, err
+}
+
+// neededBy sums what the Pods that will come ask for: those of every service that is not in the new cluster yet.
+func neededBy(d *desired, k *knowledge) evidence.Resources {
+	var sum evidence.Resources
+	for _, u := range d.units {
+		if k.units[u.service.ServiceID].ready || u.service.Class == estate.Exclusive {
+			continue
+		}
+		for _, o := range u.draft {
+			n := requestsOf(o)
+			sum.MilliCPU += n.MilliCPU
+			sum.Memory += n.Memory
+			sum.Pods += n.Pods
+		}
+	}
+	return sum
+}
+
+// requestsOf is what the Pods of a workload ask for together. A DaemonSet runs on nodes that exist already, and Jobs
+// come and go: neither is counted.
+func requestsOf(o object.Object) evidence.Resources {
+	if o.GetKind() != "Deployment" && o.GetKind() != "StatefulSet" {
+		return evidence.Resources{}
+	}
+	var workload struct {
+		Spec struct {
+			Replicas *int64                 `json:"replicas"`
+			Template corev1.PodTemplateSpec `json:"template"`
+		} `json:"spec"`
+	}
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &workload) != nil {
+		return evidence.Resources{} // the dry run tells what is wrong with it
+	}
+	one := evidence.Resources{Pods: 1}
+	for _, c := range workload.Spec.Template.Spec.Containers {
+		one.MilliCPU += c.Resources.Requests.Cpu().MilliValue()
+		one.Memory += c.Resources.Requests.Memory().Value()
+	}
+	replicas := int64(1)
+	if workload.Spec.Replicas != nil {
+		replicas = *workload.Spec.Replicas
+	}
+	return evidence.Resources{MilliCPU: one.MilliCPU * replicas, Memory: one.Memory * replicas, Pods: replicas}
+}
