@@ -12,5 +12,8 @@
 // not exist yet, unless it is already a member. Deletions carry the UID of the object that was found to be a
 // member. After a write the caller sees its result: Apply and Prune wait until the informers have it.
 //
+// What is decided once, and decides what may start, is asked of the API server itself and of no cache: how ready the cluster
+// is (Survey), what it would take (DryRun, which writes nothing), and which Pods there are (Pods).
+//
 // Errors are wrapped around those of package failure.
 package kube

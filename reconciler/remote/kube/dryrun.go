@@ -42,22 +42,35 @@ func (k *Cluster) DryRun(ctx context.Context, objects []object.Object) ([]eviden
 	}
 	var mu sync.Mutex // guards rejections
 	var rejections []evidence.Rejection
+	reject := func(o object.Object, reason string) {
+		mu.Lock()
+		defer mu.Unlock()
+		rejections = append(rejections, evidence.Rejection{Object: object.RefOf(o).String(), Reason: reason})
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
-	for _, o := range slices.Concat(missing.objects(), objects) {
-		if defined[o.GroupVersionKind().GroupKind()] {
+	for kind, of := range byKind(slices.Concat(missing.objects(), objects)) {
+		if defined[kind.GroupKind()] {
 			continue
 		}
-		group.Go(func() error {
-			reason, err := k.tryOne(ctx, o, missing[o.GetNamespace()])
-			if err != nil || reason == "" {
-				return err
+		r, err := k.resolve(ctx, kind)
+		if err != nil && !errors.Is(err, failure.ErrNotFound) {
+			group.Go(func() error { return err })
+			break
+		}
+		for _, o := range of {
+			if err != nil {
+				reject(o, fmt.Sprintf("the cluster does not serve %s %s", kind.GroupVersion(), kind.Kind))
+				continue
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			rejections = append(rejections, evidence.Rejection{Object: object.RefOf(o).String(), Reason: reason})
-			return nil
-		})
+			group.Go(func() error {
+				reason, err := k.tryOne(ctx, r, o, missing[o.GetNamespace()])
+				if err == nil && reason != "" {
+					reject(o, reason)
+				}
+				return err
+			})
+		}
 	}
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("dry run: %w", err)
@@ -69,20 +82,13 @@ func (k *Cluster) DryRun(ctx context.Context, objects []object.Object) ([]eviden
 }
 
 // tryOne returns why the server would not take an object, or "" if it would.
-func (k *Cluster) tryOne(ctx context.Context, o object.Object, homeless bool) (string, error) {
+func (k *Cluster) tryOne(ctx context.Context, r resource, o object.Object, homeless bool) (string, error) {
 	ref := object.RefOf(o)
-	r, err := k.resolve(ctx, o.GroupVersionKind())
-	if errors.Is(err, failure.ErrNotFound) {
-		return fmt.Sprintf("the cluster does not serve %s %s", ref.GroupVersionKind().GroupVersion(), ref.Kind), nil
-	}
-	if err != nil {
-		return "", err
-	}
 	o = o.DeepCopy()
 	o.SetManagedFields(nil)
 	unstructured.RemoveNestedField(o.Object, "status")
 	force := true
-	err = k.within(ctx, func(ctx context.Context) error {
+	err := k.within(ctx, func(ctx context.Context) error {
 		_, err := k.patch(ctx, k.client(r, ref), o, metav1.PatchOptions{Force: &force, DryRun: []string{metav1.DryRunAll}})
 		return err
 	})
@@ -127,6 +133,15 @@ func judge(ref object.Ref, err error) (reason string, other error) {
 	default:
 		return status.Message, nil
 	}
+}
+
+// byKind groups objects by their kind and version: one that is not served is looked for once, not once for each object.
+func byKind(objects []object.Object) map[schema.GroupVersionKind][]object.Object {
+	groups := map[schema.GroupVersionKind][]object.Object{}
+	for _, o := range objects {
+		groups[o.GroupVersionKind()] = append(groups[o.GroupVersionKind()], o)
+	}
+	return groups
 }
 
 // definedKinds are the kinds that CustomResourceDefinitions among the objects define.
