@@ -31,6 +31,8 @@ type ClientConfig struct {
 	Username string
 	// Timeout bounds each request. The default is 30 s.
 	Timeout time.Duration
+	// PageSize is how much of a list is asked for at once. The default is as much as the host gives; less is for tests.
+	PageSize int
 	// Transport may be nil, for the default one.
 	Transport http.RoundTripper
 }

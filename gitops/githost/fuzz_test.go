@@ -10,9 +10,9 @@ import (
 // FuzzWebhook gives bodies that are signed, so that they reach the parsers. Whatever they are, the answer is an event
 // that is complete or an error of this package.
 func FuzzWebhook(f *testing.F) {
-	kinds := []githost.Kind{githost.GitHub, githost.Gitea, githost.GitLab}
+	kinds := []githost.Kind{githost.GitHub, githost.Gitea, githost.GitLab, githost.Bitbucket, githost.BitbucketServer}
 	for i, kind := range kinds {
-		for _, event := range []string{"push", "ping", "Push Hook", "pull_request", ""} {
+		for _, event := range []string{"push", "ping", "Push Hook", "pull_request", "repo:push", "repo:refs_changed", ""} {
 			body := githubPush("refs/heads/main", before, after)
 			if kind == githost.GitLab {
 				body = gitlabPush("refs/heads/main", before, none)
@@ -31,7 +31,7 @@ func FuzzWebhook(f *testing.F) {
 			t.Errorf("a signed body gives %v", err)
 		case e.Kind == githost.Push && e.Repository == "":
 			t.Errorf("a push to nowhere: %+v", e)
-		case e.Kind != githost.Push && e.Kind != githost.Ping && e.Kind != githost.Other:
+		case e.Kind != githost.Push && e.Kind != githost.Ping && e.Kind != githost.Review && e.Kind != githost.Other:
 			t.Errorf("no kind: %+v", e)
 		}
 	})

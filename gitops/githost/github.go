@@ -51,16 +51,10 @@ func (g *githubHost) limits() limits { return limits{body: 65536, mark: htmlMark
 
 // list is the query of a list with pages as large as the host gives them.
 func (g *githubHost) list(pairs ...string) url.Values {
-	query := url.Values{}
 	if g.gitea {
-		query.Set("limit", "50")
-	} else {
-		query.Set("per_page", "100")
+		return g.api.list("limit", 50, pairs...)
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		query.Set(pairs[i], pairs[i+1])
-	}
-	return query
+	return g.api.list("per_page", 100, pairs...)
 }
 
 // githubUser may be missing: the user's account was deleted.

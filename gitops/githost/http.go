@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type api struct {
 	scm     *scm.Client
 	secret  string
 	timeout time.Duration
+	page    int // how long a page of a list is; 0 is as long as the host gives
 }
 
 // newAPI gives calls to paths below base, authenticated by what transport makes of the configured one.
@@ -45,6 +47,7 @@ func newAPI(c ClientConfig, base *url.URL, authenticated func(http.RoundTripper)
 	return &api{
 		secret:  c.Token,
 		timeout: c.Timeout,
+		page:    c.PageSize,
 		scm: &scm.Client{BaseURL: &rooted, Client: &http.Client{
 			Transport:     authenticated(transport),
 			CheckRedirect: sameHost,
@@ -138,6 +141,18 @@ func pages[T any](ctx context.Context, a *api, path string, query url.Values, mo
 		page = answer.Page.Next
 	}
 	return all, nil
+}
+
+// list is the query of a list.
+func (a *api) list(size string, most int, pairs ...string) url.Values {
+	if a.page > 0 {
+		most = a.page
+	}
+	query := url.Values{size: {strconv.Itoa(most)}}
+	for i := 0; i < len(pairs); i += 2 {
+		query.Set(pairs[i], pairs[i+1])
+	}
+	return query
 }
 
 func clone(v url.Values) url.Values {

@@ -2,6 +2,7 @@ package githost
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +11,11 @@ import (
 	"strings"
 
 	"github.com/jenkins-x/go-scm/scm"
+	"github.com/jenkins-x/go-scm/scm/driver/bitbucket"
 	"github.com/jenkins-x/go-scm/scm/driver/gitea"
 	"github.com/jenkins-x/go-scm/scm/driver/github"
 	"github.com/jenkins-x/go-scm/scm/driver/gitlab"
+	"github.com/jenkins-x/go-scm/scm/driver/stash"
 
 	"cutover/reconciler/failure"
 )
@@ -65,6 +68,8 @@ type Receiver struct {
 	host    host
 	secret  []byte
 	maxBody int64
+	seats   chan struct{} // one for each request whose body is being read
+	replays *replays
 }
 
 // host is what differs between the products.
@@ -74,20 +79,37 @@ type host struct {
 	event, delivery string
 	// parsed are the events whose bodies are read. The parser would ask the git host about some others, and log
 	// those that it does not know.
-	parsed        []string
-	authenticated func(secret []byte, header http.Header, body []byte) bool
+	parsed []string
+	// reviews are what the names of events about pull requests, reviews and comments begin with.
+	reviews       []string
+	authenticated authentication
 }
 
 func hostOf(kind Kind) (host, bool) {
 	switch kind {
 	case GitHub:
-		return host{github.NewWebHookService(), "X-GitHub-Event", "X-GitHub-Delivery", []string{"push", "ping"}, githubSigned}, true
+		return host{github.NewWebHookService(), "X-GitHub-Event", "X-GitHub-Delivery", []string{"push", "ping"},
+			[]string{"pull_request", "issue_comment"}, githubSignature}, true
 	case GitLab:
-		return host{gitlab.NewWebHookService(), "X-Gitlab-Event", "X-Gitlab-Event-Uuid", []string{"Push Hook"}, gitlabToken}, true
+		return host{gitlab.NewWebHookService(), "X-Gitlab-Event", "X-Gitlab-Event-Uuid", []string{"Push Hook"},
+			[]string{"Merge Request Hook", "Note Hook"}, gitlabToken}, true
 	case Gitea:
-		return host{gitea.NewWebHookService(), "X-Gitea-Event", "X-Gitea-Delivery", []string{"push"}, giteaSigned}, true
+		return host{gitea.NewWebHookService(), "X-Gitea-Event", "X-Gitea-Delivery", []string{"push"},
+			[]string{"pull_request", "issue_comment"}, giteaSignature}, true
+	case Bitbucket:
+		return host{bitbucket.NewWebHookService(), "X-Event-Key", "X-Request-Uuid", []string{"repo:push"},
+			[]string{"pullrequest:"}, bitbucketSignature}, true
+	case BitbucketServer:
+		return host{stash.NewWebHookService(), "X-Event-Key", "X-Request-Id", []string{"repo:refs_changed"},
+			[]string{"pr:"}, bitbucketSignature}, true
 	}
 	return host{}, false
+}
+
+// Valid tells whether there is such a product.
+func (k Kind) Valid() bool {
+	_, ok := hostOf(k)
+	return ok
 }
 
 // NewReceiver returns a Receiver, or failure.ErrRefused if the configuration is not complete.
@@ -101,7 +123,10 @@ func NewReceiver(config Config) (*Receiver, error) {
 	case config.MaxBody < 0:
 		return nil, fmt.Errorf("webhooks: %w: the largest body of %d bytes is negative", failure.ErrRefused, config.MaxBody)
 	}
-	r := &Receiver{host: h, secret: slices.Clone(config.Secret), maxBody: config.MaxBody}
+	r := &Receiver{
+		host: h, secret: slices.Clone(config.Secret), maxBody: config.MaxBody,
+		seats: make(chan struct{}, mostReaders), replays: newReplays(),
+	}
 	if r.maxBody == 0 {
 		r.maxBody = defaultMaxBody
 	}
@@ -116,6 +141,8 @@ const (
 	Push EventKind = "push"
 	// Ping: the git host tries whether the webhook works.
 	Ping EventKind = "ping"
+	// Review: a pull request, a review or a comment appeared or changed; its body was not parsed.
+	Review EventKind = "review"
 	// Other is any other event; its body was not parsed.
 	Other EventKind = "other"
 )
@@ -123,30 +150,62 @@ const (
 // Event is an authentic webhook.
 type Event struct {
 	Kind       EventKind
-	Repository string // owner/name; empty for Other
+	Repository string // owner/name; empty for Review and Other
 	Branch     string // of a push; empty for a tag
-	// Before and After are commits; empty where there is none, or where the parser does not tell: GitLab's Before.
+	// Before and After are commits; empty where there is none, or where the parser does not tell: Before of GitLab and
+	// Bitbucket, unless the branch was deleted.
 	Before, After string
 	Delivery      string // the git host's id of this delivery
 }
 
-// Parse reads one webhook. Its error is one of this package's.
+// Parse reads one webhook. Its error is one of this package's. It gives a repeated one again; only Handler tells them
+// apart.
 func (r *Receiver) Parse(req *http.Request) (Event, error) {
-	if req.Method != http.MethodPost {
-		return Event{}, ErrMethod
+	if err := r.refused(req); err != nil {
+		return Event{}, err
 	}
+	event, _, err := r.read(req)
+	return event, err
+}
+
+// refused is what can be said before the body is read: nobody makes the receiver hold a body who does not at least claim
+// to know the secret.
+func (r *Receiver) refused(req *http.Request) error {
+	switch {
+	case req.Method != http.MethodPost:
+		return ErrMethod
+	case req.ContentLength > r.maxBody:
+		return ErrTooLarge
+	case !r.host.authenticated.claimed(r.secret, req.Header):
+		return ErrSignature
+	}
+	return nil
+}
+
+// read also returns the body's digest.
+func (r *Receiver) read(req *http.Request) (Event, digest, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, req.Body, r.maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return Event{}, ErrTooLarge
+		return Event{}, digest{}, ErrTooLarge
 	case err != nil:
-		return Event{}, ErrBody
-	case !r.host.authenticated(r.secret, req.Header, body):
-		return Event{}, ErrSignature
+		return Event{}, digest{}, ErrBody
+	case !r.host.authenticated.proven(r.secret, req.Header, body):
+		return Event{}, digest{}, ErrSignature
 	}
+	event, err := r.event(req, body)
+	return event, sha256.Sum256(body), err
+}
+
+// event reads an authentic body.
+func (r *Receiver) event(req *http.Request, body []byte) (Event, error) {
 	event := Event{Kind: Other, Delivery: req.Header.Get(r.host.delivery)}
-	if !slices.Contains(r.host.parsed, req.Header.Get(r.host.event)) {
+	name := req.Header.Get(r.host.event)
+	if slices.ContainsFunc(r.host.reviews, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		event.Kind = Review
+	}
+	if !slices.Contains(r.host.parsed, name) {
 		return event, nil
 	}
 	hook, err := r.parse(req, body)
@@ -193,7 +252,9 @@ func (e Event) fill(hook scm.Webhook) (Event, error) {
 		if branch, ok := strings.CutPrefix(h.Ref, "refs/heads/"); ok {
 			e.Branch = branch
 		}
-	case *scm.BranchHook: // GitLab's push that deletes a branch
+	case *scm.TagHook: // a tag of Bitbucket's
+		e.Kind, e.Repository = Push, h.Repo.FullName
+	case *scm.BranchHook: // GitLab's and Bitbucket's push that deletes a branch
 		e.Kind, e.Repository, e.Branch, e.Before = Push, h.Repo.FullName, h.Ref.Name, hash(h.Ref.Sha)
 	}
 	if e.Repository == "" {

@@ -36,6 +36,16 @@ func gitlabPush(ref, before, after string) string {
 		"project":{"id":1,"name":"values","path_with_namespace":"orbit/values"},"commits":[]}`, ref, before, after)
 }
 
+func bitbucketPush(branch, after string) string {
+	return fmt.Sprintf(`{"repository":{"full_name":"orbit/values","uuid":"{1}"},"actor":{"account_id":"1"},
+		"push":{"changes":[{"old":null,"new":{"type":"branch","name":%q,"target":{"hash":%q}}}]}}`, branch, after)
+}
+
+func serverPush(ref, after string) string {
+	return fmt.Sprintf(`{"eventKey":"repo:refs_changed","actor":{"name":"dev"},"repository":{"slug":"values","project":{"key":"ORB"}},
+		"changes":[{"ref":{"id":%q,"type":"BRANCH"},"refId":%q,"fromHash":%q,"toHash":%q,"type":"UPDATE"}]}`, ref, ref, before, after)
+}
+
 func sign(body string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(body))
@@ -55,6 +65,10 @@ func headers(kind githost.Kind, event, body string) http.Header {
 		set("X-GitHub-Event", event, "X-GitHub-Delivery", "d1", "X-Hub-Signature-256", "sha256="+sign(body))
 	case githost.Gitea:
 		set("X-Gitea-Event", event, "X-Gitea-Delivery", "d1", "X-Gitea-Signature", sign(body), "X-Hub-Signature-256", "sha256="+sign(body))
+	case githost.Bitbucket:
+		set("X-Event-Key", event, "X-Request-UUID", "d1", "X-Hub-Signature", "sha256="+sign(body))
+	case githost.BitbucketServer:
+		set("X-Event-Key", event, "X-Request-Id", "d1", "X-Hub-Signature", "sha256="+sign(body))
 	case githost.GitLab:
 		set("X-Gitlab-Event", event, "X-Gitlab-Event-UUID", "d1", "X-Gitlab-Token", secret)
 	}
@@ -86,6 +100,8 @@ func TestParse(t *testing.T) {
 	deleted := with(push, func(e *githost.Event) { e.After = "" })
 	tag := with(push, func(e *githost.Event) { e.Branch = "" })
 	other := githost.Event{Kind: githost.Other, Delivery: "d1"}
+	said := githost.Event{Kind: githost.Review, Delivery: "d1"}
+	cloud, server := bitbucketPush("migration/eks", after), serverPush("refs/heads/migration/eks", after)
 
 	for _, test := range []struct {
 		name  string
@@ -101,14 +117,24 @@ func TestParse(t *testing.T) {
 		{"GitHub ping", githost.GitHub, "ping", `{"zen":"z","repository":{"full_name":"orbit/values"}}`,
 			githost.Event{Kind: githost.Ping, Repository: "orbit/values", Delivery: "d1"}},
 		{"GitHub ping of an organization", githost.GitHub, "ping", `{"zen":"z"}`, githost.Event{Kind: githost.Ping, Delivery: "d1"}},
-		{"GitHub pull request", githost.GitHub, "pull_request", `{"action":"opened"}`, other},
+		{"GitHub pull request", githost.GitHub, "pull_request", `{"action":"opened"}`, said},
+		{"GitHub review", githost.GitHub, "pull_request_review", `{}`, said},
+		{"GitHub comment", githost.GitHub, "issue_comment", `{}`, said},
 		{"GitHub something new", githost.GitHub, "telepathy", `?`, other},
 		{"Gitea push", githost.Gitea, "push", githubPush("refs/heads/migration/eks", before, after), push},
 		{"Gitea creates", githost.Gitea, "push", githubPush("refs/heads/migration/eks", none, after), created},
-		{"Gitea comment", githost.Gitea, "issue_comment", `{"issue":{"pull_request":{}}}`, other},
+		{"Gitea comment", githost.Gitea, "issue_comment", `{"issue":{"pull_request":{}}}`, said},
+		{"Gitea approval", githost.Gitea, "pull_request_approved", `{}`, said},
 		{"GitLab push", githost.GitLab, "Push Hook", gitlabPush("refs/heads/migration/eks", before, after), created}, // go-scm drops before
 		{"GitLab deletes", githost.GitLab, "Push Hook", gitlabPush("refs/heads/migration/eks", before, none), deleted},
-		{"GitLab note", githost.GitLab, "Note Hook", `{}`, other},
+		{"GitLab note", githost.GitLab, "Note Hook", `{}`, said},
+		{"GitLab merge request", githost.GitLab, "Merge Request Hook", `{}`, said},
+		{"GitLab job", githost.GitLab, "Job Hook", `{}`, other},
+		{"Bitbucket push", githost.Bitbucket, "repo:push", cloud, created},
+		{"Bitbucket merge", githost.Bitbucket, "pullrequest:fulfilled", `{}`, said},
+		{"Bitbucket Server push", githost.BitbucketServer, "repo:refs_changed", server, with(created, func(e *githost.Event) { e.Repository = "ORB/values" })},
+		{"Bitbucket Server approval", githost.BitbucketServer, "pr:reviewer:approved", `{}`, said},
+		{"Bitbucket Server tries it", githost.BitbucketServer, "diagnostics:ping", `{"test":true}`, other},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := receiver(t, test.kind).Parse(post(headers(test.kind, test.event, test.body), test.body))
@@ -147,6 +173,10 @@ func TestHandler(t *testing.T) {
 		{"the secret in the body", githost.Gitea, "POST", del("X-Hub-Signature-256", "X-Gitea-Signature"), `{"secret":"` + secret + `"}`, 401},
 		{"wrong token", githost.GitLab, "POST", set("X-Gitlab-Token", "other"), gitlabPush("refs/heads/main", before, after), 401},
 		{"no token", githost.GitLab, "POST", del("X-Gitlab-Token"), gitlabPush("refs/heads/main", before, after), 401},
+		{"accepted from Bitbucket", githost.Bitbucket, "POST", nil, bitbucketPush("main", after), 202},
+		{"no signature from Bitbucket", githost.Bitbucket, "POST", del("X-Hub-Signature"), bitbucketPush("main", after), 401},
+		{"SHA-1 from Bitbucket", githost.Bitbucket, "POST", set("X-Hub-Signature", "sha1="+sign("x")), bitbucketPush("main", after), 401},
+		{"wrong signature from Bitbucket Server", githost.BitbucketServer, "POST", set("X-Hub-Signature", "sha256="+sign("x")), serverPush("refs/heads/main", after), 401},
 		{"empty body", githost.GitHub, "POST", nil, "", 400},
 		{"null", githost.GitHub, "POST", nil, "null", 400},
 		{"no JSON", githost.GitHub, "POST", nil, "payload=%7B%7D", 400},
@@ -159,8 +189,13 @@ func TestHandler(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			event := "push"
-			if test.kind == githost.GitLab {
+			switch test.kind {
+			case githost.GitLab:
 				event = "Push Hook"
+			case githost.Bitbucket:
+				event = "repo:push"
+			case githost.BitbucketServer:
+				event = "repo:refs_changed"
 			}
 			req := post(headers(test.kind, event, test.body), test.body)
 			req.Method = test.method

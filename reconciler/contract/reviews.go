@@ -43,7 +43,8 @@ const (
 // Forge is a git host with one repository, whose branch main has a commit with the file README.md, and what people do
 // there. Daemon and Reviewer are the logins of two users that may push. What fails fails the test.
 type Forge interface {
-	// Store works as the daemon. Each call gives another one, as another replica has it.
+	// Store works as the daemon. Each call gives another one, as another replica has it. One that reads lists by pages
+	// should have short ones, of at most 5.
 	Store(t *testing.T) ReviewStore
 	Daemon() string
 	Reviewer() string
@@ -221,7 +222,7 @@ func (f forge) otherBase(t *testing.T) {
 
 func (f forge) listed(t *testing.T) {
 	var want []review.PullRequest
-	for i := range 55 { // more than a page
+	for i := range 7 { // more than a page
 		want = append(want, f.ensured(t, fmt.Sprintf("advance/%d", i), "a"))
 	}
 	slices.SortFunc(want, func(a, b review.PullRequest) int { return cmp.Compare(a.Number, b.Number) })
@@ -275,7 +276,7 @@ func (f forge) changedPaths(t *testing.T) {
 	want := []string{"README.md", "dir/ä new name", "gone", "old name"}
 	f.Commit(t, "advance/x", "Change", map[string]string{"README.md": "changed"})
 	many := map[string]string{}
-	for i := range 60 { // more than a page
+	for i := range 7 { // more than a page
 		path := fmt.Sprintf("many/%02d", i)
 		many[path] = fmt.Sprintf("a text that no other file has: %d %x", i, i*7919)
 		want = append(want, path)

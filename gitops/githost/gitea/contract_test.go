@@ -137,7 +137,7 @@ func (f *forge) token(login string) string {
 func (f *forge) Store(t *testing.T) contract.ReviewStore {
 	t.Helper()
 	client, err := githost.New(githost.ClientConfig{
-		Kind: githost.Gitea, Server: f.lab.Git.URL, Repository: f.repo, Token: f.daemon.token,
+		Kind: githost.Gitea, Server: f.lab.Git.URL, Repository: f.repo, Token: f.daemon.token, PageSize: 5,
 	})
 	if err != nil {
 		t.Fatal(err)
