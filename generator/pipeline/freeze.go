@@ -23,7 +23,7 @@ const frozenPrefix = "Frozen by Cutover: "
 func Freeze(d Document, reason string) Document {
 	before, stored, frozen := freezeOf(d)
 	if frozen {
-		if !tampered(d) {
+		if !startable(d) {
 			return maps.Clone(d)
 		}
 		reason = stored
@@ -69,9 +69,9 @@ func Thaw(d Document) (Document, bool) {
 
 // FrozenBy returns the reason that d was frozen for, and whether it was at all. It is tampered with if it is enabled or
 // can be unlocked all the same.
-func FrozenBy(d Document) (reason string, frozen, changed bool) {
+func FrozenBy(d Document) (reason string, frozen, tampered bool) {
 	_, reason, frozen = freezeOf(d)
-	return reason, frozen, frozen && tampered(d)
+	return reason, frozen, frozen && startable(d)
 }
 
 // freezeOf reads what Freeze wrote. A field of that name and another shape is not ours.
@@ -82,7 +82,8 @@ func freezeOf(d Document) (before map[string]any, reason string, frozen bool) {
 	return before, reason, frozen
 }
 
-func tampered(d Document) bool {
+// startable tells whether a frozen pipeline can be started, or unlocked for that.
+func startable(d Document) bool {
 	locked, _ := d["locked"].(map[string]any)
 	return d["disabled"] != true || locked["ui"] != true || locked["allowUnlockUi"] == true
 }
