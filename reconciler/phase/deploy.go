@@ -2,6 +2,7 @@ package phase
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cutover/generator/pipeline"
@@ -18,6 +19,25 @@ const (
 	retryFirst = time.Minute
 	retryMost  = 15 * time.Minute
 )
+
+// deployFirst is step 6. Once the freeze has begun it only asks that every service has been deployed: what git names
+// since then is deployed by step 10, after the freeze and the re-sync.
+func deployFirst(s situation) Progress {
+	if s.at.Phase <= estate.Deploy {
+		return deployServices(s)
+	}
+	n := 0
+	for _, svc := range s.e.Services {
+		if !slices.Contains(Waves, svc.Class) {
+			continue
+		}
+		if !slices.ContainsFunc(svc.Deployments, func(d evidence.Deployment) bool { return d.Status == pipeline.Succeeded }) {
+			return deployServices(s)
+		}
+		n++
+	}
+	return Progress{Done: n, Total: n}
+}
 
 // deployServices is steps 6 and 10. A wave begins when every service of the one before is ready, so that nothing meets
 // a dependency that is not there yet.

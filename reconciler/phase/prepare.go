@@ -57,6 +57,9 @@ func addPipelines(s situation) Progress {
 			}
 			continue
 		}
+		if a.Reason == "" {
+			a.Reason = "the pipeline in Spinnaker is " + string(pipe.State)
+		}
 		p.Actions = append(p.Actions, a)
 	}
 	if len(p.Actions) > 0 {

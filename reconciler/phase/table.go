@@ -26,7 +26,7 @@ var Table = []Step{
 	{3, estate.Prepare, "Write the new stack's values", writeValues, nil},
 	{4, estate.Prepare, "Let the new nodes assume the roles", trustPrincipal, nil},
 	{5, estate.Prepare, "Add the new stack and its pipelines", addPipelines, nil},
-	{6, estate.Deploy, "Deploy every A, then C, then B to the new cluster", deployServices, nil},
+	{6, estate.Deploy, "Deploy every A, then C, then B to the new cluster", deployFirst, nil},
 	{7, estate.Deploy, "Test the new cluster", smoke(7, estate.Deploy), nil},
 	{8, estate.Freeze, "Freeze: developers deploy no more", freeze, thaw},
 	{9, estate.Freeze, "Bring over what changed since", resync, nil},

@@ -1,0 +1,127 @@
+package phase_test
+
+import (
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// unbaked sets evidence to before the marker's weight was set.
+func unbaked(m *estate.Migration, e *evidence.Evidence) {
+	was := e.Marker.Before.Weight
+	e.Edge.Proxies = proxies(was)
+	e.Edge.Bake = evidence.Bake{}
+	if was > 0 {
+		e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: was, Since: t0.Add(-time.Hour), Baseline: proxies(was), Good: was, Passed: true}
+	}
+}
+
+func edge(f func(*evidence.Edge)) func(*estate.Migration, *evidence.Evidence) {
+	return with(func(e *evidence.Evidence) { f(&e.Edge) })
+}
+
+func unreachable(e *evidence.Edge) {
+	e.Proxies[1] = evidence.Proxy{Name: "edge-2", Unreachable: "connection refused"}
+}
+
+// intended is a weight of 5% that is going to be set, while the proxies still have 1%.
+func intended(e *evidence.Edge) {
+	e.Proxies = proxies(1)
+	e.Bake = evidence.Bake{Commit: commit, Weight: 5, Since: t0, Baseline: proxies(1), Good: 1}
+}
+
+// failed is 5% that failed, so that 1% is good.
+func failed(e *evidence.Edge) {
+	e.Proxies = proxies(1)
+	e.Bake = evidence.Bake{Commit: commit, Weight: 5, Since: t0.Add(-time.Minute), Baseline: proxies(5), Good: 1, Failed: "error rate: 0.2"}
+}
+
+func sessions(from, to int64) func(*estate.Migration, *evidence.Evidence) {
+	return edge(func(e *evidence.Edge) { e.Proxies[0].From.Sessions, e.Proxies[0].To.Sessions = from, to })
+}
+
+var edgeScenes = []scene{
+	// Forward.
+	{"what is intended is noted first", canary(5), unbaked, "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
+	{"then the weight is set", canary(5), edge(intended), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"then it bakes", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+	{"for its time", canary(5), baking(5, time.Minute), "hold step 14: baking until +2s"},
+	{"not a moment longer", canary(5), baking(5, bakeTime-time.Second), "hold step 14: baking until +1s"},
+	{"and has passed", canary(5), baking(5, bakeTime), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
+	{"all traffic is the next step", canary(100), baking(100, bakeTime), "do step 15: weight-passed\n  pass-bake api at 100% [0123456789.100]"},
+	{"all traffic, and done", canary(100), nil, "advance step 0: complete"},
+	{"the same weight again bakes again", canary(5), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+	{"weights between are baked in turn", canary(100), also(after(freeze), auto, unbaked), "do step 14: weight-pending\n  begin-bake api at 1% [0123456789.1.next]"},
+	{"the one after that has passed", canary(100), also(after(freeze), auto, func(m *estate.Migration, e *evidence.Evidence) {
+		baking(5, bakeTime)(m, e)
+		e.Edge.Bake.Passed, e.Edge.Bake.Good = true, 5
+	}), "do step 14: weight-pending\n  begin-bake api at 25% [0123456789.25.next]"},
+	{"a weight that has not passed comes before the next", canary(25), also(func(m *estate.Migration, e *evidence.Evidence) {
+		baking(5, time.Minute)(m, e)
+		e.Edge.Bake.Commit = earlier
+	}), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+
+	// What keeps a weight from rising.
+	{"a proxy that does not answer", canary(5), also(unbaked, edge(unreachable)), "hold step 14: proxy-unreachable until +2s"},
+	{"a proxy that was not asked", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies = e.Proxies[:1] })), "hold step 14: proxy-unreachable until +2s"},
+	{"the new server is down at a proxy", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies[1].To.Up = false })), "hold step 14: edge-server-down until +2s"},
+	{"a service that is not ready", canary(5), also(unbaked, edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying"},
+	{"nor is it set, though intended", canary(5), also(edge(intended), edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying"},
+	{"a weight that bakes does not pass without all proxies", canary(5), also(baking(5, bakeTime), edge(unreachable)), "hold step 14: proxy-unreachable until +2s"},
+	{"too little was measured", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +5s"},
+	{"for a long time", canary(5), also(baking(5, 3*bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +5s"},
+	{"a check that was not made is no pass", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = e.Checks[:2] })), "hold step 14: bake-inconclusive until +5s"},
+	{"the share disagrees", canary(5), also(baking(5, bakeTime), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
+	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
+	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
+	{"after a restart the count begins anew", canary(5), also(baking(5, bakeTime), sessions(700, 0), edge(func(e *evidence.Edge) { e.Proxies[0].Started = t0.Add(-time.Minute) })),
+		"do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+
+	// What was reached is kept.
+	{"a reload loses the weight", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0] })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"it comes back before anything else", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0] })),
+		"do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"paused too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Proxies[0] = earlier, proxies(0)[0] })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"and while the marker is refused", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Proxies[0] = earlier, proxies(0)[0] })),
+		"do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"a refused marker moves nothing", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier })), "refuse step 0: marker-skips"},
+	{"not while a proxy does not answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0]; unreachable(e) })), "hold step 14: proxy-unreachable until +2s"},
+	{"a higher weight is lowered at those that answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(25)[0]; unreachable(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1"},
+	{"a weight that is intended is not lowered once it is set", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })), "hold step 1: nodes-unready"},
+	{"one that is half set goes back while something holds", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies[0] = proxies(5)[0] }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })),
+		"do step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
+	{"a bake from before a rollback raises nothing", paused(canary(1)), also(after(canary(1)), edge(func(e *evidence.Edge) {
+		e.Proxies = proxies(0)
+		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(-time.Hour), Baseline: proxies(25), Good: 5}
+	})), "hold step 0: paused"},
+
+	// A weight that fails.
+	{"a failure is noted first", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"then the weight goes back", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Proxies = proxies(5) }), "retreat step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
+	{"where it can", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Proxies = proxies(5); unreachable(e) }), "retreat step 14: weight-pending\n  set-weight api to 1% at edge-1"},
+	{"and stays there", canary(5), edge(failed), "hold step 14: weight-failed"},
+	{"until another marker counts", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
+	{"paused it goes back too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"whatever else holds", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"what has passed fails no more", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "advance step 0: complete"},
+
+	// Back.
+	{"back to an earlier weight at once", canary(1), also(after(canary(25)), edge(func(e *evidence.Edge) {
+		e.Proxies = proxies(25)
+		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0, Baseline: proxies(25), Good: 5}
+	})), "do step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
+	{"which bakes again", canary(1), also(after(canary(25)), edge(func(e *evidence.Edge) {
+		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0, Baseline: proxies(25), Good: 5}
+	})), "do step 14: weight-pending\n  begin-bake api at 1% [0123456789.1]"},
+	{"back before canary the edge comes first", deploy, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), silences(silenced("s1", time.Hour)), frost(func(f *evidence.Freeze) { f.Pipelines[0].Frozen = true })),
+		"do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
+	{"at least where it can", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Proxies = proxies(5); unreachable(e) })), "do step 14: weight-pending\n  set-weight api to 0% at edge-1"},
+	{"nothing else is undone before all are at 0", deploy, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Bake.Weight = earlier, 5; unreachable(e) }), silences(silenced("s1", time.Hour))),
+		"hold step 14: proxy-unreachable until +2s"},
+	{"that it is back is noted", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) {
+		e.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
+	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},
+	{"a proxy that never moved traffic may be down", freeze, edge(unreachable), "advance step 0: complete"},
+	{"traffic that nobody asked for goes back", deploy, edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
+}

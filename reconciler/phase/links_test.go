@@ -1,0 +1,32 @@
+package phase_test
+
+import (
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+func link(f func(*evidence.Link)) func(*estate.Migration, *evidence.Evidence) {
+	return with(func(e *evidence.Evidence) { f(&e.Links[0]) })
+}
+
+var linkScenes = []scene{
+	{"the address is on its way", freeze, link(func(l *evidence.Link) { l.New = evidence.TargetNew }), "hold step 11: secret-sync-lag until +5s"},
+	{"the copy gets the old address first", freeze, also(different(evidence.SecretStale), link(func(l *evidence.Link) { l.New = evidence.TargetNew })), "do step 2: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},
+	{"then the client restarts", freeze, link(func(l *evidence.Link) { l.Stale = 3 }), "do step 11: links-pending\n  restart-client orbit/core/api [old]"},
+	{"once for both of its singletons", freeze, with(func(e *evidence.Evidence) {
+		e.Links[0].Stale = 3
+		e.Links = append(e.Links, e.Links[0])
+	}), "do step 11: links-pending\n  restart-client orbit/core/api [old]"},
+	{"when both addresses are there", freeze, with(func(e *evidence.Evidence) {
+		e.Links[0].Stale = 3
+		e.Links = append(e.Links, e.Links[0])
+		e.Links[1].New = evidence.TargetUnknown
+	}), "hold step 11: secret-sync-lag until +5s"},
+	{"while it restarts it is not ready", freeze, also(link(func(l *evidence.Link) { l.Stale = 1 }), edited("api", func(s *evidence.Service) { s.Class, s.Ready = estate.Exclusive, false })), "hold step 11: client-restarting until +5s"},
+	{"going back to deploy it talks to the new one again", deploy, also(after(freeze), link(func(l *evidence.Link) { l.Stale = 3 })), "do step 11: links-pending\n  restart-client orbit/core/api [new]"},
+	{"going back, the copy gets the new address first", deploy, also(after(freeze), different(evidence.SecretStale), link(func(l *evidence.Link) { l.New = evidence.TargetOld })), "do step 2: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},
+	{"going back, the address is on its way", deploy, also(after(freeze), link(func(l *evidence.Link) { l.New = evidence.TargetOld })), "hold step 11: secret-sync-lag until +5s"},
+	{"a client that does not run yet needs no address", prepare, link(func(l *evidence.Link) { l.New, l.Pods = evidence.TargetUnknown, 0 }), "advance step 0: complete"},
+	{"a client that cannot restart does not keep a fix from being deployed", deploy, also(after(freeze), link(func(l *evidence.Link) { l.Stale = 1 }), edited("api", func(s *evidence.Service) { s.Ready, s.Wanted = false, "d2" })),
+		"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d2.2]"},
+}
