@@ -30,7 +30,7 @@ func TestOptions(t *testing.T) {
 				t.Error(err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
 				t.Errorf("got %v, want %q", err, test.want)
-			case err == nil && (got.Progress == nil || got.Accounts["orbit-prod2"] != labtest.New):
+			case err == nil && (got.Progress == nil || got.Accounts["orbit-prod2"] != labtest.New || got.Upstreams[labtest.New] != "orbit-prod2"):
 				t.Errorf("got %+v, want defaults", got)
 			}
 		})

@@ -38,7 +38,7 @@ func parseStats(answer string) (stats, error) {
 	}
 	seconds, err := strconv.ParseFloat(process["Start_time_sec"], 64)
 	if err != nil {
-		return stats{}, fmt.Errorf("%w: it does not say when it started; HAProxy 2.5 or later does", failure.ErrRefused)
+		return stats{}, fmt.Errorf("%w: it does not say when it started; HAProxy 2.4 or later does", failure.ErrRefused)
 	}
 	s := stats{
 		started:  time.UnixMicro(int64(math.Round(seconds * 1e6))).UTC(),
