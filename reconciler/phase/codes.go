@@ -60,6 +60,7 @@ const (
 	SecretSyncLag    Code = "secret-sync-lag" // step 11
 	LinksPending     Code = "links-pending"
 	ClientRestarting Code = "client-restarting"
+	Draining         Code = "draining"
 
 	SilencePending Code = "silence-pending" // step 13
 	SilenceOver    Code = "silence-over"
@@ -86,7 +87,7 @@ var Codes = []Code{
 	SmokePending, SmokeRunning, SmokeApproval, SmokeFailed,
 	FreezePending, FreezeRunning, FreezeForeign, ThawPending,
 	MainConflict, MainBehind,
-	SecretSyncLag, LinksPending, ClientRestarting,
+	SecretSyncLag, LinksPending, ClientRestarting, Draining,
 	SilencePending, SilenceOver,
 	ProxyUnreachable, EdgeServerDown, WeightPending, Baking, BakeInconclusive, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,
 	Complete,

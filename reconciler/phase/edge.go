@@ -74,6 +74,9 @@ func (s situation) assert(weight int) Progress {
 	}
 	was := highest(s.e.Edge)
 	why := because(WeightPending, "the weight should be %d%%, and is not at %s", weight, some(off))
+	if bake := s.e.Edge.Bake; bake.Failed != "" && was > weight {
+		why = because(WeightPending, "weight %d%% failed, so that all go back to %d%%", bake.Weight, weight)
+	}
 	return Progress{Waiting: why, Actions: []Action{{
 		Verb: SetWeight, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Items: to,
 		Reason: why.Text, Undo: fmt.Sprintf("set the weight back to %d%%", was),

@@ -11,7 +11,7 @@ func keep(s situation) (Decision, bool) {
 	reached := min(s.at.Phase, s.e.Marker.Before.Phase)
 	if reached >= estate.Freeze && frozen(s) {
 		if locks := lock(s); len(locks) > 0 {
-			return Step{Number: 8}.decide(Progress{Actions: locks, Waiting: because(FreezePending, "%s of the freeze has come undone", count(len(locks), "part"))})
+			return Step{Number: 8}.decide(Progress{Actions: locks, Waiting: because(FreezePending, "the freeze has come undone in %s", count(len(locks), "place"))})
 		}
 	}
 	if reached >= estate.Canary && (s.held() > 0 || len(s.e.Silences) > 0) {

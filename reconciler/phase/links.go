@@ -2,6 +2,7 @@ package phase
 
 import (
 	"slices"
+	"time"
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
@@ -33,8 +34,20 @@ func relink(s situation) Progress {
 	return p
 }
 
-// unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing.
+// drainMost is how long sessions that the new cluster still has after its weight is 0 are waited for.
+const drainMost = 5 * time.Minute
+
+// unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing. Those
+// that still have sessions keep to the old singleton: the sessions began with it.
 func unlink(s situation) Progress {
+	var current int64
+	for _, p := range reachable(s.e.Edge) {
+		current += p.To.Current
+	}
+	bake, total := s.e.Edge.Bake, len(s.e.Links)
+	if over := bake.Since.Add(drainMost); bake.Commit != "" && current > 0 && s.now.Before(over) {
+		return Progress{Total: total, Until: Earlier(over, s.now.Add(blink)), Waiting: because(Draining, "the new cluster has %s left, which talk to the old singleton", count(int(current), "session"))}
+	}
 	e := *s.e
 	e.Links = slices.DeleteFunc(slices.Clone(e.Links), func(l evidence.Link) bool { return l.Pods == 0 })
 	s.e = &e

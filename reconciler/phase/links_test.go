@@ -1,6 +1,8 @@
 package phase_test
 
 import (
+	"time"
+
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 )
@@ -26,7 +28,17 @@ var linkScenes = []scene{
 	{"going back to deploy it talks to the new one again", deploy, also(after(freeze), link(func(l *evidence.Link) { l.Stale = 3 })), "do step 11: links-pending\n  restart-client orbit/core/api [new]"},
 	{"going back, the copy gets the new address first", deploy, also(after(freeze), different(evidence.SecretStale), link(func(l *evidence.Link) { l.New = evidence.TargetOld })), "do step 2: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},
 	{"going back, the address is on its way", deploy, also(after(freeze), link(func(l *evidence.Link) { l.New = evidence.TargetOld })), "hold step 11: secret-sync-lag until +5s"},
+	{"going back, sessions may end first", deploy, also(after(canary(1)), link(func(l *evidence.Link) { l.Stale = 3 }), drained(time.Minute)), "hold step 11: draining until +2s"},
+	{"but not for ever", deploy, also(after(canary(1)), link(func(l *evidence.Link) { l.Stale = 3 }), drained(5*time.Minute)), "do step 11: links-pending\n  restart-client orbit/core/api [new]"},
 	{"a client that does not run yet needs no address", prepare, link(func(l *evidence.Link) { l.New, l.Pods = evidence.TargetUnknown, 0 }), "advance step 0: complete"},
 	{"a client that cannot restart does not keep a fix from being deployed", deploy, also(after(freeze), link(func(l *evidence.Link) { l.Stale = 1 }), edited("api", func(s *evidence.Service) { s.Ready, s.Wanted = false, "d2" })),
 		"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d2.2]"},
+}
+
+// drained is an edge that went back to 0 a while ago, and still has a session of the new cluster.
+func drained(ago time.Duration) func(*estate.Migration, *evidence.Evidence) {
+	return edge(func(e *evidence.Edge) {
+		e.Bake = evidence.Bake{Commit: earlier, Since: t0.Add(-ago), Baseline: proxies(0)}
+		e.Proxies[0].To.Current = 1
+	})
 }
