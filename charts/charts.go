@@ -1,5 +1,6 @@
-// Package charts holds the program's own Helm charts, embedded: workload and routing, which between them serve
-// every service of an estate. Both take the same values; values.schema.json says which.
+// Package charts holds the program's own Helm charts, embedded. workload and routing serve between them every service
+// of an estate; both take the same values, and values.schema.json says which. secret-sync installs the program of that
+// name.
 package charts
 
 import (
@@ -14,11 +15,14 @@ import (
 // A pattern without "all:" would leave out _helpers.tpl and .helmignore.
 //
 //go:embed all:workload all:routing
-var embedded embed.FS
+var services embed.FS
 
-// Names lists the charts, sorted.
+//go:embed all:secret-sync
+var programs embed.FS
+
+// Names lists the charts that serve an estate's services, sorted.
 func Names() []string {
-	entries, err := embedded.ReadDir(".")
+	entries, err := services.ReadDir(".")
 	if err != nil {
 		panic(err) // the root of an embedded tree can always be read
 	}
@@ -34,6 +38,10 @@ func Names() []string {
 func Files(name string) ([]estate.File, bool) {
 	if name == "" || strings.ContainsAny(name, "./") {
 		return nil, false
+	}
+	embedded := services
+	if _, err := fs.Stat(programs, name); err == nil {
+		embedded = programs
 	}
 	var files []estate.File
 	err := fs.WalkDir(embedded, name, func(path string, entry fs.DirEntry, err error) error {

@@ -22,9 +22,12 @@ var update = flag.Bool("update", false, "copy what the charts share from workloa
 
 // TestFiles: a chart is embedded as it stands on disk, helpers included.
 func TestFiles(t *testing.T) {
-	for _, name := range []string{"workload", "routing"} {
+	if diff := cmp.Diff([]string{"routing", "workload"}, charts.Names()); diff != "" {
+		t.Errorf("the charts of services (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"workload", "routing", "secret-sync"} {
 		files, ok := charts.Files(name)
-		if !ok || !slices.Contains(charts.Names(), name) {
+		if !ok {
 			t.Fatalf("%s is not embedded", name)
 		}
 		var paths []string
