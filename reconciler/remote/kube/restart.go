@@ -80,7 +80,7 @@ func owned(o *unstructured.Unstructured, manager string) map[string]bool {
 			continue
 		}
 		var fields map[string]any
-		if json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		if json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue // of a format that this version of Kubernetes does not write
 		}
 		for _, step := range templateAnnotations {

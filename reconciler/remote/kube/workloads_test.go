@@ -24,7 +24,7 @@ spec: {nodeSelector: {no: such-node}, containers: [{name: a, image: "registry.ex
 // TestPodsAreListedUntilTheyAreGone shows the Pods that an exclusive service waits for: terminating ones are there.
 func TestPodsAreListedUntilTheyAreGone(t *testing.T) {
 	b := newBench(t)
-	make := func(name, finalizers string) {
+	create := func(name, finalizers string) {
 		b.create("pods", strings.NewReplacer("NAME", name, "FINALIZERS", finalizers).Replace(pod))
 	}
 	phase := func(name, phase string) {
@@ -50,10 +50,10 @@ func TestPodsAreListedUntilTheyAreGone(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
-	make("b-stays", "[]")
-	make("a-held", "[example.com/held]")
-	make("c-done", "[]")
-	make("d-evicted", "[]")
+	create("b-stays", "[]")
+	create("a-held", "[example.com/held]")
+	create("c-done", "[]")
+	create("d-evicted", "[]")
 	phase("c-done", "Succeeded")
 	phase("d-evicted", "Failed")
 	want("a-held ready=false terminating=false", "b-stays ready=false terminating=false")
