@@ -70,3 +70,48 @@ func TestGiteaRefuses(t *testing.T) {
 		t.Errorf("no such repository: got %v", err)
 	}
 }
+
+// Merges, proposals and deleted branches against Gitea, which runs hooks of its own.
+func TestGiteaMerges(t *testing.T) {
+	lab := labtest.Get(t)
+	r := open(t, repo.Config{
+		URL: lab.NewRepository(t), Dir: t.TempDir(),
+		Auth:   repo.Auth{Token: lab.Git.Token},
+		Author: repo.Identity{Name: "Cutover", Email: "cutover@example.com"},
+	})
+	commit := func(branch, parent, path, content string) string {
+		t.Helper()
+		hash, err := r.Commit(t.Context(), change(branch, parent, path, content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	base := commit("main", "", "a", "1")
+	ours := commit("migration/eks", base, "b", "1")
+	theirs := commit("main", base, "a", "2")
+	fetch(t, r)
+	merged, err := r.Merge(t.Context(), change("migration/eks", ours, "c", "1"), theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, r, merged, "a") + read(t, r, merged, "b") + read(t, r, merged, "c"); got != "211" {
+		t.Errorf("the files are %s", got)
+	}
+	first := propose(t, r, change(proposal, merged, "phase.yaml", "canary 10"))
+	if again := propose(t, r, change(proposal, merged, "phase.yaml", "canary 10")); again != first {
+		t.Errorf("the same change again makes %s, want %s", again, first)
+	}
+	second := propose(t, r, change(proposal, theirs, "phase.yaml", "canary 25"))
+	if u := fetch(t, r); u.Heads["migration/eks"] != merged || u.Heads[proposal] != second {
+		t.Errorf("heads are %v, want %s and %s", u.Heads, merged, second)
+	}
+	for range 2 {
+		if err := r.DeleteBranch(t.Context(), proposal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u := fetch(t, r); len(u.Heads) != 2 {
+		t.Errorf("heads are %v", u.Heads)
+	}
+}

@@ -67,8 +67,14 @@ func size(path string) int64 {
 	return info.Size()
 }
 
+// smallest is the smallest page that SQLite knows, in bytes. It takes a smaller file for an empty one.
+const smallest = 512
+
 // version looks at a file without changing it, and returns the version of its schema, 0 for an empty file.
 func version(ctx context.Context, path string, newest int) (int, error) {
+	if n := size(path); 0 < n && n < smallest {
+		return 0, damaged(path, "it is cut short")
+	}
 	n, err := versionBy(ctx, path, readOnly, newest)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code()&0xff == lib.SQLITE_READONLY {
