@@ -49,7 +49,7 @@ func (l *Lab) startEdge(ctx context.Context, clusters map[string]string) (labtes
 	}
 	l.edge = e
 	go func() { _ = e.http.Serve(listener) }() // ends with close
-	l.report(mainFleet, Starting) // of the fleets for tests nobody is told
+	l.report(mainFleet, Starting)              // of the fleets for tests nobody is told
 	f, err := e.add(ctx, mainFleet, clusters)
 	if err != nil {
 		return labtest.Edge{}, fmt.Errorf("start the edge: %w", err)
