@@ -50,7 +50,7 @@ var edgeScenes = []scene{
 	{"not a moment longer", canary(5), baking(5, bakeTime-time.Second), "hold step 14: baking until +1s"},
 	{"and has passed", canary(5), baking(5, bakeTime), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"all traffic is the next step", canary(100), baking(100, bakeTime), "do step 15: weight-passed\n  pass-bake api at 100% [0123456789.100]"},
-	{"all traffic, and done", canary(100), nil, "advance step 0: complete"},
+	{"all traffic, and done", canary(100), nil, "advance step 0: complete until +2s"},
 	{"the same weight again bakes again", canary(5), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
 	{"weights between are baked in turn", canary(100), also(after(freeze), auto, unbaked), "do step 14: weight-pending\n  begin-bake api at 1% [0123456789.1.next]"},
 	{"the one after that has passed", canary(100), also(after(freeze), auto, func(m *estate.Migration, e *evidence.Evidence) {
@@ -66,12 +66,12 @@ var edgeScenes = []scene{
 	{"a proxy that does not answer", canary(5), also(unbaked, edge(unreachable)), "hold step 14: proxy-unreachable until +2s"},
 	{"a proxy that was not asked", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies = e.Proxies[:1] })), "hold step 14: proxy-unreachable until +2s"},
 	{"the new server is down at a proxy", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies[1].To.Up = false })), "hold step 14: edge-server-down until +2s"},
-	{"a service that is not ready", canary(5), also(unbaked, edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying"},
-	{"nor is it set, though intended", canary(5), also(edge(intended), edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying"},
+	{"a service that is not ready", canary(5), also(unbaked, edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying until +2s"},
+	{"nor is it set, though intended", canary(5), also(edge(intended), edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying until +2s"},
 	{"a weight that bakes does not pass without all proxies", canary(5), also(baking(5, bakeTime), edge(unreachable)), "hold step 14: proxy-unreachable until +2s"},
-	{"too little was measured", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +5s"},
-	{"for a long time", canary(5), also(baking(5, 3*bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +5s"},
-	{"a check that was not made is no pass", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = e.Checks[:2] })), "hold step 14: bake-inconclusive until +5s"},
+	{"too little was measured", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +2s"},
+	{"for a long time", canary(5), also(baking(5, 3*bakeTime), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) })), "hold step 14: bake-inconclusive until +2s"},
+	{"a check that was not made is no pass", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = e.Checks[:2] })), "hold step 14: bake-inconclusive until +2s"},
 	{"the share disagrees", canary(5), also(baking(5, bakeTime), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
@@ -85,26 +85,26 @@ var edgeScenes = []scene{
 	{"paused too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Proxies[0] = earlier, proxies(0)[0] })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
 	{"and while the marker is refused", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Proxies[0] = earlier, proxies(0)[0] })),
 		"do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-	{"a refused marker moves nothing", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier })), "refuse step 0: marker-skips"},
+	{"a refused marker moves nothing", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier })), "refuse step 0: marker-skips until +2s"},
 	{"not while a proxy does not answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0]; unreachable(e) })), "hold step 14: proxy-unreachable until +2s"},
 	{"a higher weight is lowered at those that answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(25)[0]; unreachable(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1"},
-	{"a weight that is intended is not lowered once it is set", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })), "hold step 1: nodes-unready"},
+	{"a weight that is intended is not lowered once it is set", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })), "hold step 1: nodes-unready until +2s"},
 	{"one that is half set goes back while something holds", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies[0] = proxies(5)[0] }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })),
 		"do step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
 	{"a bake from before a rollback raises nothing", paused(canary(1)), also(after(canary(1)), edge(func(e *evidence.Edge) {
 		e.Proxies = proxies(0)
 		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(-time.Hour), Baseline: proxies(25), Good: 5}
-	})), "hold step 0: paused"},
+	})), "hold step 0: paused until +2s"},
 
 	// A weight that fails.
 	{"a failure is noted first", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"then the weight goes back", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Proxies = proxies(5) }), "retreat step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
 	{"where it can", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Proxies = proxies(5); unreachable(e) }), "retreat step 14: weight-pending\n  set-weight api to 1% at edge-1"},
-	{"and stays there", canary(5), edge(failed), "hold step 14: weight-failed"},
+	{"and stays there", canary(5), edge(failed), "hold step 14: weight-failed until +2s"},
 	{"until another marker counts", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
 	{"paused it goes back too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"whatever else holds", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
-	{"what has passed fails no more", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "advance step 0: complete"},
+	{"what has passed fails no more", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "advance step 0: complete until +2s"},
 
 	// Back.
 	{"back to an earlier weight at once", canary(1), also(after(canary(25)), edge(func(e *evidence.Edge) {

@@ -22,18 +22,27 @@ func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 		return d
 	}
 	if at.Paused != "" {
-		return Decision{Kind: Hold, Reason: because(Paused, "paused at %s: %s", at, at.Paused)}
+		return s.watch(Decision{Kind: Hold, Reason: because(Paused, "paused at %s: %s", at, at.Paused)})
 	}
-	return walk(s)
+	return s.watch(walk(s))
 }
 
 // Refused decides what to do while the newest marker counts for nothing: what the one before it, at, has reached is kept
 // up, and nothing else is done.
 func Refused(m *estate.Migration, at estate.Marker, e *evidence.Evidence, why Reason, now time.Time) Decision {
-	if d, ok := keep(situation{m, at, e, now}); ok {
+	s := situation{m, at, e, now}
+	if d, ok := keep(s); ok {
 		return d
 	}
-	return Decision{Kind: Refuse, Reason: why}
+	return s.watch(Decision{Kind: Refuse, Reason: why})
+}
+
+// watch lets nothing be waited for without a look at the proxies while they give the new cluster traffic.
+func (s situation) watch(d Decision) Decision {
+	if reached(s.e.Edge) > 0 && len(d.Actions) == 0 {
+		d.Until = Earlier(d.Until, s.now.Add(blink))
+	}
+	return d
 }
 
 // walk goes back to the marker's phase, and then on through the rows up to it. Rows are undone in reverse order. One
