@@ -9,6 +9,7 @@ import (
 	"net"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -67,7 +68,8 @@ func (f *Fleet) Proxies(ctx context.Context, names []string, backend, from, to s
 				proxies[i], err = s.proxy(name, from, to)
 			}
 			if errors.Is(err, failure.ErrTransient) && ctx.Err() == nil {
-				proxies[i], err = evidence.Proxy{Name: name, Unreachable: err.Error()}, nil
+				reason := strings.TrimPrefix(err.Error(), failure.ErrTransient.Error()+": ")
+				proxies[i], err = evidence.Proxy{Name: name, Unreachable: reason}, nil
 			}
 			return err
 		})
