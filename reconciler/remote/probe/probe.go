@@ -20,41 +20,23 @@ import (
 )
 
 const (
-	defaultTimeout = 10 * time.Second
+	timeout = 10 * time.Second
 	// mostOfABody is how much of an answer is read. A server that is cut off in its answer may log an error.
 	mostOfABody = 1 << 20
 )
 
-// Config says how to ask. The zero value is a good one.
-type Config struct {
-	// Timeout bounds one probe. The default is 10 s.
-	Timeout time.Duration
-	// Transport makes the connections. The default is net/http's, with a new connection for each probe: one that is
-	// kept would lead to the server of before.
-	Transport http.RoundTripper
-}
-
 // Prober asks services. It may be used by several goroutines.
 type Prober struct{ client *http.Client }
 
-// New checks the configuration.
-func New(c Config) (*Prober, error) {
-	if c.Timeout < 0 {
-		return nil, errors.New("probe: Timeout must not be negative")
-	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
-	if c.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DisableKeepAlives = true
-		c.Transport = t
-	}
+// New makes a prober. It has nothing to configure.
+func New() *Prober {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true // a connection that is kept would lead to the server of before
 	return &Prober{client: &http.Client{
-		Timeout:       c.Timeout,
-		Transport:     c.Transport,
+		Timeout:       timeout,
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}}
 }
 
 // Probe returns the status that a GET of address answers with. It fails with failure.ErrTransient if there is no answer,
