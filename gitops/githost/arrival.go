@@ -117,7 +117,7 @@ func (c *Client) brought(ctx context.Context, p pull, own []commit, of commit) (
 		return slices.ContainsFunc(own, func(o commit) bool { return o.hash == hash })
 	}
 	switch {
-	case len(merge.parents) > 1, merge.hash == p.Commit, listed(merge.hash):
+	case slices.Contains(merge.parents, p.Commit) && len(merge.parents) > 1, merge.hash == p.Commit, listed(merge.hash):
 		// A merge or a fast-forward keeps the pull request's own commits.
 		return listed(of.hash), nil
 	default:

@@ -58,6 +58,9 @@ func New(c ClientConfig) (*Client, error) {
 	if c.Server == "" {
 		c.Server = publicServers[c.Kind]
 	}
+	if !c.Kind.Valid() {
+		return nil, fmt.Errorf("git host: %w: unknown git host %q: use %s", failure.ErrRefused, c.Kind, kinds)
+	}
 	server, err := url.Parse(strings.TrimRight(c.Server, "/"))
 	switch {
 	case err != nil || server.Host == "" || server.Scheme != "http" && server.Scheme != "https" || server.User != nil || server.RawQuery != "":
@@ -95,6 +98,12 @@ func newProduct(c ClientConfig, server *url.URL) (product, error) {
 	switch c.Kind {
 	case GitHub, Gitea:
 		return newGitHub(c, server)
+	case GitLab:
+		return newGitLab(c, server)
+	case Bitbucket:
+		return newBitbucket(c, server)
+	case BitbucketServer:
+		return newBitbucketServer(c, server)
 	}
 	return nil, fmt.Errorf("git host: %w: unknown git host %q: use %s", failure.ErrRefused, c.Kind, kinds)
 }

@@ -2,6 +2,8 @@ package githost
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"regexp"
@@ -98,3 +100,9 @@ var anyMark = regexp.MustCompile(`^\s*(<!-- cutover:\S+ -->|\[//\]: # \(cutover:
 func unmarked(text string) string { return anyMark.ReplaceAllString(text, "") }
 
 func sorted[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// shortKey stands for a name that is too long to be a key.
+func shortKey(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "cutover-" + hex.EncodeToString(sum[:16])
+}
