@@ -181,6 +181,7 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 	case FailBake:
 		// It failed for the marker that counts now, although an earlier one may have begun it: only a later one tries again.
 		b.Failed, b.Commit = a.Reason, e.Marker.Commit
+	default: // no other verb changes it
 	}
 	return b
 }

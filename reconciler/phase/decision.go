@@ -65,25 +65,31 @@ const (
 	TrustPrincipal Verb = "trust-principal"
 	// RunSmoke runs one smoke test.
 	RunSmoke Verb = "run-smoke"
-	// FreezePipeline disables and locks one pipeline of the old stack; ThawPipeline gives it back its state from before.
+	// FreezePipeline disables and locks one pipeline of the old stack.
 	FreezePipeline Verb = "freeze-pipeline"
-	ThawPipeline   Verb = "thaw-pipeline"
-	// BlockReview sets a failing status on the head of a developer's pull request; UnblockReview a good one.
-	BlockReview   Verb = "block-review"
+	// ThawPipeline gives a frozen pipeline back its state from before.
+	ThawPipeline Verb = "thaw-pipeline"
+	// BlockReview sets a failing status on the head of a developer's pull request, which is in Key.
+	BlockReview Verb = "block-review"
+	// UnblockReview sets a good one.
 	UnblockReview Verb = "unblock-review"
 	// MergeMain merges the base branch into the migration's branch by path.
 	MergeMain Verb = "merge-main"
 	// RestartClient begins a rollout of a singleton's client, so that its Pods read the address again.
 	RestartClient Verb = "restart-client"
-	// SilenceAlarms creates the migration's silence, or extends the one with the id in Key; ExpireSilence ends it.
+	// SilenceAlarms creates the migration's silence, or extends the one with the id in Key.
 	SilenceAlarms Verb = "silence-alarms"
+	// ExpireSilence ends the silence with the id in Key.
 	ExpireSilence Verb = "expire-silence"
-	// SetWeight gives the new cluster Weight percent of the traffic at every proxy.
+	// SetWeight gives the new cluster Weight percent of the traffic at the proxies in Items: all of them, or, to lower it
+	// while some do not answer, those that do.
 	SetWeight Verb = "set-weight"
-	// BeginBake, PassBake and FailBake note in the journal how the bake of Weight stands: evidence.Bake.
+	// BeginBake notes that Weight is going to be set, or, once every proxy has it, that it bakes: see Noted.
 	BeginBake Verb = "begin-bake"
-	PassBake  Verb = "pass-bake"
-	FailBake  Verb = "fail-bake"
+	// PassBake notes that Weight has passed.
+	PassBake Verb = "pass-bake"
+	// FailBake notes that Weight has failed, and in Reason why.
+	FailBake Verb = "fail-bake"
 )
 
 // Action is one effect, as data. What it writes is in the desired state that the evidence was compared with.

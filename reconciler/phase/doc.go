@@ -1,11 +1,23 @@
 // Package phase decides the next step of a migration. It performs nothing.
 //
-// The runbook is the Table: one row for each of its steps, in order, that says when the step is done and what to
-// do next. Next walks the rows up to the phase that the marker names, and the first row that is not done decides.
-// Rows are levels, not events: a row of an earlier phase that is no longer done, because somebody changed the
-// world or git, is put right before anything later goes on.
+// The promise: the runbook is the Table, one row for each of its steps, in order, that says when the step is done, what to
+// do next, and what to do while the marker stands before it. Next is total and deterministic: the same migration, marker,
+// evidence and time give the same decision, so it serves the daemon, the plan on a pull request (Plan, which runs Next on
+// what After imagines) and the recovery after a crash alike. It is safe to call again at any moment.
 //
-// Next is total and deterministic: the same migration, evidence and time give the same decision, so it serves
-// the daemon, the dry run and the recovery after a crash alike. It is safe to call again at any moment. The hazard
-// is stale evidence: gather it anew after the actions of a decision have been obeyed.
+// The order of a decision:
+//
+//  1. A marker that does not count is refused (Refusal); what the one before it has reached is kept up.
+//  2. What was reached is kept up before anything else: a weight that fails its checks goes back, a weight that the marker
+//     no longer asks for is lowered, one that a proxy has lost is set again, then the freeze and the silence. This holds
+//     while the migration is paused, too; and then nothing else happens.
+//  3. The rows of later phases are undone, the last one first.
+//  4. The rows up to the marker's phase are walked, and the first one that is not done decides. Rows are levels, not events:
+//     what somebody changed in the world or in git is put right before anything later goes on.
+//
+// A weight is noted before it is set, and again when every proxy has it: only then it bakes. So a crash between two effects
+// leaves the edge as it was, or lets it go on; a raise is always decided with every row before it done, never remembered.
+//
+// The hazard is stale evidence: gather it anew after the actions of a decision have been obeyed. Bakes are the only thing
+// that is remembered instead of observed: whoever performs BeginBake, PassBake and FailBake stores what Noted gives.
 package phase

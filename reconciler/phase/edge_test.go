@@ -8,7 +8,7 @@ import (
 )
 
 // unbaked sets evidence to before the marker's weight was set.
-func unbaked(m *estate.Migration, e *evidence.Evidence) {
+func unbaked(_ *estate.Migration, e *evidence.Evidence) {
 	was := e.Marker.Before.Weight
 	e.Edge.Proxies = proxies(was)
 	e.Edge.Bake = evidence.Bake{}

@@ -318,6 +318,59 @@ func TestSomebodyUndoesALevelByHand(t *testing.T) {
 	}
 }
 
+func TestEdgeThatGoesOnByItself(t *testing.T) {
+	j := begin(t)
+	j.m.Edge.Auto = true
+	j.reach(freeze)
+	j.move(canary(100))
+	if d := j.run(); d.Kind != phase.Advance {
+		t.Fatalf("ends with %s\n%s", transcript(d), j.log.String())
+	}
+	j.stands()
+	var weights []string
+	for l := range strings.Lines(j.log.String()) {
+		if i := strings.Index(l, "set-weight api to "); i >= 0 {
+			weights = append(weights, strings.Fields(l[i:])[3])
+		}
+	}
+	if want := []string{"1%", "5%", "25%", "100%"}; !slices.Equal(weights, want) {
+		t.Errorf("weights %v, want each step once: %v", weights, want)
+	}
+}
+
+func TestCrashAtEveryEffectLeavesTheSameEnd(t *testing.T) {
+	// A crash loses what is in memory, and Next has none: a decision of which only the first action was done is the worst
+	// that can happen.
+	j := begin(t)
+	for _, to := range phase.Checkpoints(j.m) {
+		j.move(to)
+		for range 500 {
+			d := phase.Next(j.m, j.at, &j.e, j.now)
+			if d.Kind == phase.Hold && !j.wait(d) || d.Kind == phase.Refuse {
+				t.Fatalf("%s ends with %s\n%s", to, transcript(d), j.log.String())
+			}
+			if d.Kind == phase.Advance {
+				break
+			}
+			for _, a := range d.Actions[:min(1, len(d.Actions))] {
+				j.obey(a)
+			}
+		}
+		j.stands()
+	}
+}
+
+func TestPipelinesThatGitNamesNoMoreGo(t *testing.T) {
+	m, e := scene{at: prepare, edit: with(func(e *evidence.Evidence) {
+		e.Pipelines = append(e.Pipelines, evidence.Pipeline{ID: "2", Application: "old", Name: "deploy-prod2", State: evidence.PipelineObsolete})
+	})}.set()
+	d := phase.Next(m, prepare, &e, t0)
+	after := phase.After(m, prepare, &e, d.Actions[0], t0)
+	if len(after.Pipelines) != 1 || !phase.Risks(d.Actions[0], &e) {
+		t.Errorf("after %s: %+v", line(d.Actions[0]), after.Pipelines)
+	}
+}
+
 func TestPlanIsWhatIsDone(t *testing.T) {
 	j := begin(t)
 	for _, to := range phase.Checkpoints(j.m) {

@@ -205,11 +205,12 @@ func line(a phase.Action) string {
 		return fmt.Sprintf("%s: %s", s, strings.Join(a.Items, ", "))
 	case phase.TrustPrincipal, phase.MergeMain:
 		return s
+	default:
+		if a.Key != "" {
+			s += " [" + a.Key + "]"
+		}
+		return s
 	}
-	if a.Key != "" {
-		s += " [" + a.Key + "]"
-	}
-	return s
 }
 
 // scene is a named situation and what is decided in it.
