@@ -95,6 +95,7 @@ Exit codes: 0 success, 1 an error, 2 bad input, 3 differences found (plan and dr
 		planCommand(),
 		driftCommand(),
 		statusCommand(),
+		historyCommand(),
 		labCommand(),
 		demoCommand(),
 		versionCommand(version),
