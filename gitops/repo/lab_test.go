@@ -88,6 +88,7 @@ func TestGiteaMerges(t *testing.T) {
 		return hash
 	}
 	base := commit("main", "", "a", "1")
+	fetch(t, r)
 	ours := commit("migration/eks", base, "b", "1")
 	theirs := commit("main", base, "a", "2")
 	fetch(t, r)
