@@ -60,4 +60,12 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, answer.StatusCode, tt.want)
 		}
 	}
+
+	p.flood(t, d)
+	commit := p.push(t, "after the flood", p.migration.MarkerPath(), "phase: prepare # after the flood\n")
+	pushed := time.Now()
+	p.await(t, d, "a push is seen after the flood", func(r scenario.Report) bool { return r.Commit == commit })
+	if took := time.Since(pushed); took > soon {
+		t.Errorf("after the flood a push is seen in %s", took)
+	}
 }
