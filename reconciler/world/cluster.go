@@ -50,6 +50,7 @@ type cluster struct {
 	objects map[object.Ref]*live
 	pods    map[string]*pod // by namespace/name
 	synced  [2]int          // how much Vault and the cluster had changed when the secrets were synced last
+	touched []object.Set    // whose objects changed, in order
 	shape   int             // counts the objects that were made and removed
 	writes  int             // resource versions and UIDs
 	survey  evidence.Survey
@@ -125,12 +126,14 @@ func (c *cluster) put(l *live, o object.Object) {
 	o.SetResourceVersion(strconv.Itoa(c.writes))
 	o.SetManagedFields(managed(l.configs))
 	l.object = o
+	c.touched = append(c.touched, object.Set{Namespace: o.GetNamespace(), Name: o.GetName()})
 }
 
 // remove deletes an object; its Pods go in their own time.
 func (c *cluster) remove(key object.Ref) {
 	delete(c.objects, key)
 	c.shape++
+	c.touched = append(c.touched, object.Set{Namespace: key.Namespace, Name: key.Name})
 	c.sync(key)
 }
 

@@ -433,3 +433,30 @@ func (w *World) Parent(commit string) string {
 	}
 	return c.Parents[0]
 }
+
+// Branch lets a branch point at a commit.
+func (w *World) Branch(name, commit string) {
+	_ = w.act(fmt.Sprintf("branch %s at %.10s", name, commit), func() error { w.moved(name, commit); return nil })
+}
+
+// Touched are the sets of a cluster whose objects changed since a mark that an earlier call gave, and the mark of now:
+// what watches would tell.
+func (w *World) Touched(cluster estate.ClusterName, since int) ([]object.Set, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.clusters[cluster.String()]
+	seen := map[object.Set]bool{}
+	for _, t := range c.touched[min(since, len(c.touched)):] {
+		seen[t] = true
+	}
+	sets := slices.Collect(maps.Keys(seen))
+	slices.SortFunc(sets, func(a, b object.Set) int { return strings.Compare(a.String(), b.String()) })
+	return sets, len(c.touched)
+}
+
+// Heads are the branches of the repository.
+func (w *World) Heads() estate.Heads {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.git.branches)
+}

@@ -213,6 +213,7 @@ func (c *cluster) updateStatus(key object.Ref, l *live) {
 	c.writes++
 	o.SetResourceVersion(fmt.Sprint(c.writes))
 	l.object = o
+	c.touched = append(c.touched, object.Set{Namespace: key.Namespace, Name: key.Name})
 }
 
 // versionOf is the tag of the image that a workload runs.

@@ -221,6 +221,29 @@ func (w *World) Advance(until time.Time) {
 	w.advance(until)
 }
 
+// Watch lets time pass until then, or until a moment after an object of the cluster changed: what a watch would tell.
+func (w *World) Watch(cluster estate.ClusterName, until time.Time, settle time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.clusters[cluster.String()]
+	seen := len(c.touched)
+	for len(w.events) > 0 && !w.events[0].at.After(until) {
+		w.advance(w.events[0].at)
+		if len(c.touched) > seen {
+			until = minTime(until, w.now.Add(settle))
+			seen = len(c.touched) + 1<<30
+		}
+	}
+	w.advance(until)
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 func (w *World) advance(until time.Time) {
 	for len(w.events) > 0 && !w.events[0].at.After(until) {
 		e := heap.Pop(&w.events).(event)

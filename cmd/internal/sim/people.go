@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/gitops/values"
+	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/world"
+)
+
+// people are everybody but the daemon.
+type people struct {
+	*run
+	busyAt   time.Time         // when somebody does something
+	breaksAt time.Time         // when something breaks
+	due      map[int]time.Time // when each pull request gets looked at
+	approved map[string]bool   // what was approved where
+	versions int
+	broken   []func() // what mends what is broken now
+}
+
+func newPeople(s *run) people {
+	p := people{run: s, due: map[int]time.Time{}, approved: map[string]bool{}}
+	p.busyAt, p.breaksAt = p.after(s.plan.Busy), p.after(s.plan.Trouble)
+	return p
+}
+
+// after is when something happens next that happens so many times in an hour; zero if it never does.
+func (p *people) after(rate float64) time.Time {
+	if rate == 0 {
+		return time.Time{}
+	}
+	return p.w.Now().Add(time.Duration(p.rng.ExpFloat64() / rate * float64(time.Hour)))
+}
+
+// next is when somebody does something, or something breaks; zero if nobody will.
+func (p *people) next() time.Time {
+	next := time.Time{}
+	if !p.calm {
+		next = phase.Earlier(p.busyAt, p.breaksAt)
+	}
+	for _, r := range p.w.Proposed(p.m.Branch) {
+		next = phase.Earlier(next, p.due[r.Number])
+	}
+	return next
+}
+
+// act lets people do what they do in the time since they last acted.
+func (p *people) act() {
+	now := p.w.Now()
+	if !p.calm && !p.busyAt.IsZero() && !now.Before(p.busyAt) {
+		p.busy()
+		p.busyAt = p.after(p.plan.Busy)
+	}
+	if !p.calm && !p.breaksAt.IsZero() && !now.Before(p.breaksAt) {
+		p.trouble()
+		p.breaksAt = p.after(p.plan.Trouble)
+	}
+	p.review()
+}
+
+// review lets reviewers look at the pull requests that the daemon opened, and give the approvals that it waits for.
+func (p *people) review() {
+	now := p.w.Now()
+	for _, r := range p.w.Proposed(p.m.Branch) {
+		due, seen := p.due[r.Number]
+		if !seen {
+			p.due[r.Number] = now.Add(time.Duration(10+p.rng.IntN(300)) * time.Second)
+			continue
+		}
+		if now.Before(due) {
+			continue
+		}
+		p.due[r.Number] = now.Add(time.Minute)
+		if !p.calm && p.rng.IntN(20) == 0 {
+			_ = p.w.CloseRequest("rita", r.Number)
+			continue
+		}
+		if p.rng.IntN(2) == 0 {
+			_ = p.w.Approve("ravi", r.Number, "fine")
+		}
+		_ = p.w.Merge("rita", r.Number, p.method()) // it may be refused, or in conflict: then the daemon opens another
+	}
+	p.approve()
+	if p.calm {
+		p.unstick()
+	}
+}
+
+func (p *people) method() world.Method {
+	return []world.Method{world.MergeCommit, world.Squash, world.Rebase}[p.rng.IntN(3)]
+}
+
+// approve says what the daemon waits for, under the newest pull requests that were merged: one of them began the phase.
+func (p *people) approve() {
+	for _, report := range p.r.Reports() {
+		key := fmt.Sprint(report.Marker, report.Commit)
+		if report.Decision.Reason.Code != phase.SmokeApproval || p.approved[key] || !p.calm && p.rng.IntN(10) > 0 {
+			continue
+		}
+		p.approved[key] = true
+		for _, r := range p.w.Requests() {
+			if r.State != review.Merged || r.Base != p.m.Branch {
+				continue
+			}
+			for _, test := range p.m.Smoke {
+				if test.Approval != "" {
+					_ = p.w.Say("rita", r.Number, "/approve "+test.Name)
+				}
+			}
+		}
+	}
+}
+
+// unstick lets a person see to what the daemon cannot: a marker that does not count, a weight that failed, a pause.
+func (p *people) unstick() {
+	for _, report := range p.r.Reports() {
+		d := report.Decision
+		if p.w.Now().Sub(p.changed) < 10*time.Minute {
+			continue
+		}
+		at := report.Marker
+		switch {
+		case d.Kind == phase.Refuse:
+			p.move(lastGood(at), "put the marker right")
+		case d.Reason.Code == phase.Paused:
+			at.Paused = ""
+			p.move(at, "go on")
+		case d.Reason.Code == phase.WeightFailed:
+			p.move(estate.Marker{Phase: estate.Freeze}, "go back: the canary failed")
+		case d.Reason.Code == phase.MainConflict:
+			p.resolve()
+		}
+	}
+}
+
+func lastGood(at estate.Marker) estate.Marker {
+	if at.Phase == 0 {
+		return estate.Marker{Phase: estate.Prepare}
+	}
+	at.Paused = ""
+	return at
+}
+
+// resolve takes main's files where both branches changed them.
+func (p *people) resolve() {
+	for _, path := range p.conflicts() {
+		if data := p.w.File(world.Main, path); data != nil {
+			_, _ = p.w.Push("rita", p.m.Branch, []estate.File{{Path: path, Data: data}}, nil, "Take main's "+path)
+		}
+	}
+}
+
+func (p *people) conflicts() []string {
+	d, err := p.w.Another().Ports().Repository.Divergence(context.Background(), p.w.Head(p.m.Branch), p.w.Head(world.Main))
+	if err != nil {
+		return nil
+	}
+	return d.Conflicts
+}
+
+// marker is the marker on the branch now.
+func (p *people) marker() estate.Marker {
+	at, _ := values.ParseMarker(p.m.MarkerPath(), p.w.File(p.m.Branch, p.m.MarkerPath()))
+	return at
+}
+
+// move lets a person propose a marker and merge it.
+func (p *people) move(to estate.Marker, why string) {
+	p.propose(to, to.Phase.String(), why, true)
+}
+
+// propose opens and merges a pull request with a marker and a trailer.
+func (p *people) propose(to estate.Marker, trailer, why string, merge bool) {
+	p.versions++
+	branch := fmt.Sprintf("people/%d", p.versions)
+	base := p.w.Head(p.m.Branch)
+	if base == "" || bytes.Equal(p.w.File(p.m.Branch, p.m.MarkerPath()), values.MarkerFile(to)) {
+		return
+	}
+	p.w.Branch(branch, base)
+	message := why + "\n\nCutover-Phase: " + trailer + "\n"
+	if _, err := p.w.Push("rita", branch, []estate.File{{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)}}, nil, message); err != nil {
+		return
+	}
+	number, err := p.w.Open("rita", branch, p.m.Branch, why)
+	if err == nil && merge {
+		_ = p.w.Merge("rita", number, p.method())
+	}
+}
+
+// busy is one thing that people do on their own.
+func (p *people) busy() {
+	services := []string{"profile", "media", "api", "match", "reminder"}
+	service := services[p.rng.IntN(len(services))]
+	at := p.marker()
+	switch p.rng.IntN(14) {
+	case 0, 1, 2: // a developer deploys
+		p.versions++
+		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
+	case 3, 4, 5: // a developer changes values
+		p.edit(service, p.rng.IntN(3) == 0)
+	case 6: // somebody changes a secret
+		p.versions++
+		_ = p.w.SetSecret("dana", p.secretOf(service), []string{"PASSWORD", "NEW"}[p.rng.IntN(2)], fmt.Sprint("s", p.versions))
+	case 7: // a rollback
+		points := phase.Checkpoints(&p.m)
+		i := slices.Index(points, estate.Marker{Phase: at.Phase, Weight: at.Weight})
+		if i > 0 {
+			to := points[p.rng.IntN(i)]
+			if p.rng.IntN(3) == 0 && at.Phase == estate.Canary {
+				to = estate.Marker{Phase: estate.Canary}
+			}
+			p.move(to, "Go back")
+		}
+	case 8: // a pause, or its end
+		if at.Phase != 0 {
+			if at.Paused == "" {
+				at.Paused = "lunch"
+			} else {
+				at.Paused = ""
+			}
+			p.move(at, "Pause or go on")
+		}
+	case 9: // a marker that skips
+		points := phase.Checkpoints(&p.m)
+		p.propose(points[p.rng.IntN(len(points))], "canary", "Skip something", true)
+	case 10: // a marker that is pushed
+		points := phase.Checkpoints(&p.m)
+		to := points[p.rng.IntN(len(points))]
+		_, _ = p.w.Push("dana", p.m.Branch, []estate.File{{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)}}, nil, "Hurry\n\nCutover-Phase: "+to.Phase.String())
+	case 11: // a marker in another pull request, or on main
+		p.mix()
+	case 12: // break-glass
+		file := world.BreakGlass(p.m, service, "dana", "it burns", p.w.Now().Add(30*time.Minute))
+		_, _ = p.w.Push("dana", p.m.Branch, []estate.File{file}, nil, "Break the glass for "+service)
+	case 13: // somebody enables a frozen pipeline
+		_ = p.w.Tamper("dana", service)
+	}
+}
+
+func (p *people) secretOf(service string) string {
+	return namespaceOf(service) + "/" + service
+}
+
+func namespaceOf(service string) string {
+	return map[string]string{"profile": "web", "media": "web", "api": "core", "match": "core", "reminder": "push"}[service]
+}
+
+// edit changes a service's values on main, directly or by a pull request.
+func (p *people) edit(service string, direct bool) {
+	p.versions++
+	path := fmt.Sprintf("deploy-values/orbit/%s/%s/prod-values.yaml", namespaceOf(service), service)
+	data := p.w.File(world.Main, path)
+	data = append(slices.Clone(dropLine(data, "level:")), fmt.Sprintf("level: l%d\n", p.versions)...)
+	write := []estate.File{{Path: path, Data: data}}
+	if direct {
+		_, _ = p.w.Push("dana", world.Main, write, nil, "Another level of "+service)
+		return
+	}
+	branch := fmt.Sprintf("dana/%d", p.versions)
+	if _, err := p.w.Push("dana", branch, write, nil, "Another level of "+service); err != nil {
+		return
+	}
+	if number, err := p.w.Open("dana", branch, world.Main, "Another level of "+service); err == nil && p.rng.IntN(2) == 0 {
+		_ = p.w.Merge("dana", number, p.method())
+	}
+}
+
+func dropLine(data []byte, prefix string) []byte {
+	var out []byte
+	for line := range bytes.Lines(data) {
+		if !bytes.HasPrefix(line, []byte(prefix)) {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
+
+// mix changes the marker together with something else.
+func (p *people) mix() {
+	p.versions++
+	branch := fmt.Sprintf("people/%d", p.versions)
+	points := phase.Checkpoints(&p.m)
+	to := points[p.rng.IntN(len(points))]
+	write := []estate.File{
+		{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)},
+		{Path: "README.md", Data: []byte(fmt.Sprint(p.versions))},
+	}
+	p.w.Branch(branch, p.w.Head(p.m.Branch))
+	if _, err := p.w.Push("dana", branch, write, nil, "Mix\n\nCutover-Phase: "+to.Phase.String()); err != nil {
+		return
+	}
+	if number, err := p.w.Open("dana", branch, p.m.Branch, "Mix"); err == nil {
+		_ = p.w.Merge("dana", number, p.method())
+	}
+}
+
+// trouble is one thing that breaks.
+func (p *people) trouble() {
+	proxies := p.m.Edge.Proxies
+	proxy := proxies[p.rng.IntN(len(proxies))]
+	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "profile"}
+	switch p.rng.IntN(10) {
+	case 0:
+		p.w.Reload(proxy)
+	case 1:
+		p.w.Down(proxy, time.Duration(1+p.rng.IntN(20))*time.Minute)
+	case 2:
+		_ = p.w.Kill(p.m.To.Cluster, "web", "profile")
+	case 3:
+		_ = p.w.Kill(p.m.From.Cluster, "core", "api")
+	case 4:
+		_ = p.w.Edit("dana", p.m.To.Cluster, deployment, "debug", "metadata", "labels", "mode")
+	case 5:
+		_ = p.w.Edit("dana", p.m.To.Cluster, deployment, int64(5), "spec", "replicas")
+	case 6:
+		_ = p.w.Remove("dana", p.m.To.Cluster, object.Ref{Kind: "Service", Namespace: "web", Name: "media"})
+	case 7:
+		p.w.EndSilences("dana")
+	case 8:
+		p.w.Distrust("dana", p.m.Trust.Roles[0])
+	case 9:
+		p.w.Sicken(p.m.To.Cluster, 0.2)
+		p.broken = append(p.broken, func() { p.w.Sicken(p.m.To.Cluster, 0) })
+	}
+}
+
+// mend puts right what is still broken.
+func (p *people) mend() {
+	for _, mend := range p.broken {
+		mend()
+	}
+	p.broken = nil
+}

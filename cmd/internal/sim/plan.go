@@ -1,0 +1,65 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/invariant"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/world"
+)
+
+// Plan says what one run is to be like.
+type Plan struct {
+	Seed   uint64
+	Faults world.Faults
+	// Crash is how likely the process dies at an effect, 0 to 1.
+	Crash float64
+	// Failures is how likely an execution fails.
+	Failures float64
+	// Busy is how often people do something on their own: times in an hour.
+	Busy float64
+	// Trouble is how often something breaks: times in an hour.
+	Trouble float64
+	// Pace is how long the process takes at least from one pass to the next: a busy machine is slow.
+	Pace time.Duration
+	// Stormy is how long all this goes on. Afterwards nothing breaks any more, and people do what they are asked for.
+	Stormy time.Duration
+	// Decide and Check replace the runbook and the invariants, to see that a mistake is caught.
+	Decide func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) phase.Decision
+	Check  func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach
+	// Wrap changes how the process sees the world, to plant a mistake.
+	Wrap func(*world.Ports)
+}
+
+// ByChance makes the plan of a seed: some runs are calm, others are not.
+func ByChance(seed uint64) Plan {
+	rng := rand.New(rand.NewPCG(seed, 0x706c616e)) //nolint:gosec // it has to repeat
+	p := Plan{
+		Seed: seed, Stormy: time.Duration(20+rng.IntN(100)) * time.Minute,
+		Pace: time.Duration(float64(2*time.Second) * math.Pow(15, rng.Float64())), // 2s to 30s, mostly short
+	}
+	if rng.IntN(4) > 0 {
+		f := 0.03 * rng.Float64()
+		p.Faults = world.Faults{
+			Before: f, Lost: f, Slow: f, Stale: f, Outage: f / 20,
+			SlowBy: 20 * time.Second, OutageFor: 5 * time.Minute,
+		}
+	}
+	if rng.IntN(4) > 0 {
+		p.Crash = 0.05 * rng.Float64()
+	}
+	if rng.IntN(3) == 0 {
+		p.Failures = 0.2 * rng.Float64()
+	}
+	if rng.IntN(4) > 0 {
+		p.Busy = 12 * rng.Float64()
+	}
+	if rng.IntN(2) > 0 {
+		p.Trouble = 6 * rng.Float64()
+	}
+	return p
+}

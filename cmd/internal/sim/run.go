@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler"
+	"cutover/reconciler/drift"
+	"cutover/reconciler/failure"
+	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/world"
+)
+
+// Result is how one run ended.
+type Result struct {
+	Seed     uint64
+	End      string   // "converged", or why the migration stands still
+	Failures []string // why the run is not as it should be
+	Breaches []world.Breach
+	Counts   world.Counts
+	Passes   int
+}
+
+// The bounds of a run: a migration that has not come to an end by then never will.
+const (
+	mostPasses = 20_000
+	mostTime   = 48 * time.Hour
+	// quietFor is how long nothing may change before a migration is taken to stand still.
+	quietFor = time.Hour
+)
+
+// How the daemon is woken, as its own configuration has it.
+const (
+	gitPoll   = 5 * time.Minute
+	fullEvery = 10 * time.Minute
+	poll      = 5 * time.Second
+	settle    = 200 * time.Millisecond
+	retryMost = time.Minute
+	// startAfter is how long the process is away after a crash.
+	startAfter = 10 * time.Second
+)
+
+// run is one migration under way.
+type run struct {
+	plan    Plan
+	w       *world.World
+	m       estate.Migration
+	rng     *rand.Rand
+	people  people
+	trace   io.Writer
+	passes  int
+	calm    bool
+	began   time.Time
+	changed time.Time // when the migration last moved
+
+	process *world.Process
+	r       *reconciler.Reconciler
+	heads   estate.Heads
+	told    estate.Heads // what webhooks told
+	fetched time.Time
+	full    time.Time
+	retry   time.Duration
+	seen    int // changes of the new cluster
+	last    string
+}
+
+// Run simulates one migration.
+func Run(ctx context.Context, p Plan, trace io.Writer) Result {
+	tell := func(string) {}
+	if trace != nil {
+		tell = func(line string) { _, _ = fmt.Fprintln(trace, line) }
+	}
+	options := world.Options{Seed: p.Seed}
+	if trace != nil {
+		options.Trace = tell
+	}
+	w, err := world.New(options)
+	if err != nil {
+		return Result{Seed: p.Seed, End: "no world", Failures: []string{err.Error()}}
+	}
+	s := &run{plan: p, w: w, m: w.Migration(), rng: rand.New(rand.NewPCG(p.Seed, 0x70656f70)), trace: trace, began: w.Now(), changed: w.Now()} //nolint:gosec // it has to repeat
+	s.people = newPeople(s)
+	w.SetFaults(p.Faults)
+	w.FailExecutions(p.Failures)
+	s.start()
+	result := Result{Seed: p.Seed}
+	for result.End == "" {
+		s.calmDown()
+		again := s.pass(ctx)
+		s.people.act()
+		s.sleep(again)
+		result.End = s.ended(ctx)
+	}
+	s.judge(&result)
+	return result
+}
+
+// start begins a process, with a new reconciler that knows nothing.
+func (s *run) start() {
+	s.process = s.w.Start()
+	s.armCrash()
+	ports := s.process.Ports()
+	if s.plan.Wrap != nil {
+		s.plan.Wrap(&ports)
+	}
+	clusters := map[estate.ClusterName]reconciler.Cluster{}
+	for name, c := range ports.Clusters {
+		clusters[name] = c
+	}
+	r, err := reconciler.New(reconciler.Config{
+		Source: ports.Repository, History: ports.Repository, Commits: ports.Repository, Merger: ports.Repository, Branches: ports.Repository,
+		Applications: ports.Spinnaker, Pipelines: ports.Spinnaker, Executions: ports.Spinnaker, Clusters: clusters,
+		Reviews: ports.Host, Conversations: ports.Host, Secrets: ports.Vault, Roles: ports.IAM, Alarms: ports.Alertmanager,
+		Edge: ports.Fleet, Measurements: ports.Prometheus, Prober: ports.Prober, Journal: ports.Journal,
+		Generator: world.Generator, Email: "platform@example.com", Repair: true, Poll: poll, Width: 1,
+		Drift:  drift.Policy{Manager: world.Manager, MaxPrune: 50},
+		Decide: s.plan.Decide, Check: s.plan.Check,
+		Now: s.process.Now, Log: s.log(), Metrics: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		panic(err) // the list above lacks something
+	}
+	s.r, s.heads, s.full, s.retry = r, nil, time.Time{}, 0
+}
+
+func (s *run) log() *slog.Logger {
+	if s.trace == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(s.trace, &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.String("at", s.w.Now().UTC().Format("15:04:05"))
+		}
+		return a
+	}}))
+}
+
+// armCrash chooses the effect at which the process dies.
+func (s *run) armCrash() {
+	if s.plan.Crash == 0 || s.calm {
+		s.w.CrashAt(0, false)
+		return
+	}
+	n := 1
+	for s.rng.Float64() > s.plan.Crash && n < 10_000 {
+		n++
+	}
+	s.w.CrashAt(n, s.rng.IntN(2) == 0)
+}
+
+// pass lets the reconciler do what it can, as its Run would, and returns when to look again at the latest.
+func (s *run) pass(ctx context.Context) time.Time {
+	s.passes++
+	now := s.w.Now()
+	if s.process.Dead() {
+		s.start()
+	}
+	scope := reconciler.Changed
+	if now.Sub(s.full) >= fullEvery {
+		scope, s.heads = reconciler.Full, nil
+	}
+	s.touch(&scope)
+	if s.heads == nil || now.Sub(s.fetched) >= gitPoll || s.hooked() {
+		heads, err := s.process.Ports().Repository.Fetch(ctx)
+		if err != nil {
+			return s.failed(err)
+		}
+		s.heads, s.fetched = heads, s.w.Now()
+	}
+	again, err := s.r.Pass(ctx, s.heads, scope)
+	if scope == reconciler.Full {
+		s.full = now
+	}
+	s.look()
+	if err != nil {
+		return s.failed(err)
+	}
+	s.retry = 0
+	return again
+}
+
+// hooked tells whether a webhook told of a push. Some get lost.
+func (s *run) hooked() bool {
+	heads := s.w.Heads()
+	moved := !maps.Equal(heads, s.told)
+	s.told = heads
+	return moved && (s.calm || s.rng.IntN(5) > 0)
+}
+
+// failed puts the next pass off, a little longer each time.
+func (s *run) failed(err error) time.Time {
+	if s.process.Dead() {
+		return s.w.Now().Add(startAfter)
+	}
+	if s.trace != nil {
+		_, _ = fmt.Fprintf(s.trace, "pass failed: %v\n", err)
+	}
+	if errors.Is(err, failure.ErrConflict) {
+		s.heads = nil
+	}
+	s.retry = min(max(2*s.retry, 250*time.Millisecond), retryMost)
+	return s.w.Now().Add(s.retry)
+}
+
+// toucher is told what changed in a new cluster, as the watches of the daemon tell it.
+type toucher interface{ Touched(set object.Set) }
+
+// touch tells the reconciler what changed in the new cluster since the last pass.
+func (s *run) touch(scope *reconciler.Scope) {
+	sets, seen := s.w.Touched(s.m.To.Cluster, s.seen)
+	s.seen = seen
+	t, ok := any(s.r).(toucher)
+	if !ok && len(sets) > 0 {
+		*scope = reconciler.Full
+		return
+	}
+	for _, set := range sets {
+		t.Touched(set)
+	}
+}
+
+// look notes whether the migration moved.
+func (s *run) look() {
+	for _, report := range s.r.Reports() {
+		d := report.Decision
+		now := fmt.Sprint(report.Marker, d.Kind, d.Step, d.Reason)
+		if now == s.last {
+			continue
+		}
+		s.last, s.changed = now, s.w.Now()
+		if s.trace != nil {
+			_, _ = fmt.Fprintf(s.trace, "== %s: %s step %d: %s: %s\n", report.Marker, d.Kind, d.Step, d.Reason.Code, d.Reason.Text)
+		}
+	}
+}
+
+// sleep lets time pass until something may have changed: not longer than until the branches are looked at again.
+func (s *run) sleep(again time.Time) {
+	now := s.w.Now()
+	until := phase.Earlier(phase.Earlier(again, now.Add(gitPoll)), s.people.next())
+	s.w.Advance(now.Add(s.plan.Pace))
+	s.w.Watch(s.m.To.Cluster, until, settle)
+}
+
+// calmDown ends what makes the run stormy once its time has come.
+func (s *run) calmDown() {
+	if s.calm || s.w.Now().Sub(s.began) < s.plan.Stormy {
+		return
+	}
+	s.calm = true
+	s.w.SetFaults(world.Faults{})
+	s.w.FailExecutions(0)
+	s.w.CrashAt(0, false)
+	s.people.mend()
+	s.changed = s.w.Now()
+}
+
+// ended tells how the run ended, or "" if it goes on.
+func (s *run) ended(ctx context.Context) string {
+	if ctx.Err() != nil {
+		return "interrupted"
+	}
+	reports := s.r.Reports()
+	if len(reports) > 0 && s.calm {
+		report := reports[0]
+		last := phase.Checkpoints(&s.m)
+		if report.Decision.Kind == phase.Advance && report.Marker == last[len(last)-1] && report.Error == "" {
+			return "converged"
+		}
+		if s.w.Now().Sub(s.changed) > quietFor {
+			return fmt.Sprintf("%s: %s", report.Decision.Kind, report.Decision.Reason.Code)
+		}
+	}
+	if s.passes > mostPasses || s.w.Now().Sub(s.began) > mostTime {
+		return "endless"
+	}
+	return ""
+}
+
+// judge says what is wrong with how the run ended.
+func (s *run) judge(r *Result) {
+	r.Passes = s.passes
+	reports := s.r.Reports()
+	if r.End != "interrupted" && len(reports) > 0 {
+		s.w.Rest(reports[0].Marker)
+	}
+	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()
+	for _, b := range r.Breaches {
+		r.Failures = append(r.Failures, "BREACH "+b.String())
+	}
+	if !slices.Contains([]string{"converged", "interrupted"}, r.End) && !needsPerson(r.End) {
+		why := r.End
+		if len(reports) > 0 {
+			why += fmt.Sprintf(" at %s: %s (error %q)", reports[0].Marker, reports[0].Decision.Reason.Text, reports[0].Error)
+		}
+		r.Failures = append(r.Failures, "not converged: "+why)
+	}
+}
+
+// needsPerson says whether a run may end so: a person has to change something, and nobody in this world does.
+func needsPerson(string) bool { return false }
