@@ -2,6 +2,7 @@ package journal
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -47,7 +48,7 @@ func TestSchemaGrows(t *testing.T) {
 		}
 	}
 	appendOne(steps)
-	newer := append(steps, "ALTER TABLE entries ADD COLUMN epoch INTEGER NOT NULL DEFAULT 7;", "CREATE TABLE leases (epoch INTEGER) STRICT;")
+	newer := append(slices.Clone(steps), "ALTER TABLE entries ADD COLUMN epoch INTEGER NOT NULL DEFAULT 7;", "CREATE TABLE leases (epoch INTEGER) STRICT;")
 	appendOne(newer)
 	if got := user(t, path, "SELECT sum(epoch) FROM entries"); got != 14 {
 		t.Errorf("the new column holds %d, want 14", got)
