@@ -73,7 +73,11 @@ func (r *Reconciler) measure(ctx context.Context, d *desired, query string) (flo
 func (x *effects) setWeight(ctx context.Context, a phase.Action) error {
 	edge := x.d.migration.Edge
 	defer x.forget(func(k *knowledge) { k.proxies.forget() })
-	return x.r.Edge.SetWeight(ctx, edge.Proxies, edge.Backend, edge.From, edge.To, a.Weight)
+	proxies := edge.Proxies
+	if len(a.Items) > 0 {
+		proxies = a.Items // those that answer: traffic goes back at once where it can
+	}
+	return x.r.Edge.SetWeight(ctx, proxies, edge.Backend, edge.From, edge.To, a.Weight)
 }
 
 // bake notes how the weight that bakes stands.

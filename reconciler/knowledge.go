@@ -50,6 +50,7 @@ type knowledge struct {
 	report   Report   // the last one
 	repaired []Repair // newest first, at most maxRepaired
 	passes   int64
+	acts     bool // the pass may write
 }
 
 // maxRepaired is how many repairs are remembered for people to read.

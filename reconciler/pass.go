@@ -84,6 +84,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		k.forget()
 	}
 	k.passes++
+	k.acts = act
 	started, before := r.Now(), r.done.counts()
 	pass := func(done bool) Pass {
 		return Pass{
@@ -99,7 +100,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
 	})
-	if current && report.Decision.Kind != phase.Refuse && act && r.Repair {
+	if current && act && r.Repair && k.course.refused.Code == "" {
 		err = errors.Join(err, r.repair(ctx, k.desired, k))
 	}
 	if current && act {
@@ -172,15 +173,14 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 		return outlook{}, err
 	}
 	o := outlook{desired: d}
-	if k.course.refused.Code != "" {
-		o.evidence.Marker = k.course.newest
-		o.decision = phase.Decision{Kind: phase.Refuse, Reason: k.course.refused}
-		return o, nil
-	}
 	if o.evidence, err = r.observe(ctx, d, k); err != nil {
 		return outlook{}, fmt.Errorf("observe: %w", err)
 	}
-	o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
+	if refused := k.course.refused; refused.Code != "" {
+		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, refused, r.Now())
+	} else {
+		o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
+	}
 	r.guard(&o, k)
 	return o, nil
 }

@@ -51,8 +51,8 @@ func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, 
 		return err
 	}
 	entry.Kind, entry.Commit, entry.Reason = record.Marker, newest.Commit, arrived(newest)
-	if o.decision.Kind == phase.Refuse {
-		entry.Kind, entry.Reason = record.Refusal, o.decision.Reason.Text
+	if why := k.course.refused; why.Code != "" {
+		entry.Kind, entry.Reason = record.Refusal, why.Text
 	}
 	if _, err := r.Journal.Append(ctx, entry); err != nil {
 		return err
@@ -77,7 +77,7 @@ const behindKey = "behind"
 
 // noteDrift tells since when each service of the old cluster runs another version than the pinned one: what a re-sync will
 // have to bring over.
-func (r *Reconciler) noteDrift(ctx context.Context, d *desired, _ *knowledge, e *evidence.Evidence) error {
+func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
 	known := map[string]time.Time{}
 	if _, err := r.note(ctx, d, behindKey, &known); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, _ *knowledge, e 
 		}
 		e.Services[i].Since = since
 	}
-	if !changed {
+	if !changed || !k.acts {
 		return nil
 	}
 	return r.setNote(ctx, d, behindKey, known)

@@ -132,11 +132,11 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		return nil
 	}
 	at := k.course.at
-	if o.decision.Kind == phase.Refuse {
+	if why := k.course.refused; why.Code != "" {
 		refused := o.desired.migration.Marker
 		return errors.Join(
-			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + o.decision.Reason.Text}),
-			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": o.decision.Reason.Text})),
+			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + why.Text}),
+			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text})),
 		)
 	}
 	state, status := "working", review.Pending

@@ -24,11 +24,14 @@ import (
 	"cutover/gitops/estate"
 	"cutover/gitops/githost"
 	"cutover/gitops/repo"
+	"cutover/gitops/review"
 	"cutover/reconciler"
 	"cutover/reconciler/drift"
+	"cutover/reconciler/journal"
 	"cutover/reconciler/object"
 	"cutover/reconciler/remote/gate"
 	"cutover/reconciler/remote/kube"
+	"cutover/reconciler/remote/probe"
 )
 
 // fieldManager is the name under which the program owns fields of objects.
@@ -40,6 +43,7 @@ type App struct {
 	log        *slog.Logger
 	repository *repo.Repository
 	clusters   []*kube.Cluster
+	journal    closingJournal
 	reconciler *reconciler.Reconciler
 	metrics    *prometheus.Registry
 	scratch    string // removed by Close
@@ -49,7 +53,11 @@ type App struct {
 
 // New connects to nothing yet but the values repository, whose clone it opens or makes.
 func New(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
-	return assemble(ctx, c, log, c.State)
+	j, err := journal.Open(ctx, JournalFile(c.State))
+	if err != nil {
+		return nil, err
+	}
+	return assemble(ctx, c, log, c.State, j)
 }
 
 // NewOnce is New for a command that looks once: it works beside a running daemon, on a clone of its own.
@@ -58,7 +66,11 @@ func NewOnce(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := assemble(ctx, c, log, dir)
+	var a *App
+	j, err := openOnlooker(ctx, c.State)
+	if err == nil {
+		a, err = assemble(ctx, c, log, dir, j)
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -66,8 +78,9 @@ func NewOnce(ctx context.Context, c Config, log *slog.Logger) (*App, error) {
 	return a, nil
 }
 
-func assemble(ctx context.Context, c Config, log *slog.Logger, state string) (_ *App, err error) {
-	a := &App{config: c, log: log, metrics: prometheus.NewRegistry()}
+// assemble makes the program out of its parts. It closes j, also if it fails.
+func assemble(ctx context.Context, c Config, log *slog.Logger, state string, j closingJournal) (_ *App, err error) {
+	a := &App{config: c, log: log, journal: j, metrics: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -94,10 +107,14 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, state string) (_ 
 	if err != nil {
 		return nil, err
 	}
-	a.reconciler, err = reconciler.New(reconciler.Config{
+	config := reconciler.Config{
 		Source:       source{a.repository},
 		History:      a.repository,
 		Commits:      a.repository,
+		Merger:       a.repository,
+		Branches:     a.repository,
+		Prober:       probe.New(),
+		Journal:      a.journal,
 		Applications: spinnaker,
 		Pipelines:    spinnaker,
 		Executions:   spinnaker,
@@ -111,7 +128,11 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, state string) (_ 
 		Now:          time.Now,
 		Log:          log,
 		Metrics:      a.metrics,
-	})
+	}
+	if err := c.Systems.open(ctx, c.Repository.URL, log, &config); err != nil {
+		return nil, err
+	}
+	a.reconciler, err = reconciler.New(config)
 	return a, err
 }
 
@@ -154,6 +175,9 @@ func (a *App) Close() error {
 	for _, c := range a.clusters {
 		c.Close()
 	}
+	if a.journal != nil {
+		errs = append(errs, a.journal.Close())
+	}
 	if a.repository != nil {
 		errs = append(errs, a.repository.Close())
 	}
@@ -170,6 +194,15 @@ func (a *App) Look(ctx context.Context) ([]reconciler.Report, error) {
 		return nil, err
 	}
 	return a.reconciler.Plan(ctx, u.Heads)
+}
+
+// Propose opens the pull request for a move of a migration.
+func (a *App) Propose(ctx context.Context, migration string, move reconciler.Move) (review.PullRequest, error) {
+	u, err := a.repository.Fetch(ctx)
+	if err != nil {
+		return review.PullRequest{}, err
+	}
+	return a.reconciler.Propose(ctx, u.Heads, migration, move)
 }
 
 // Run works until ctx ends: it watches the values repository and the clusters, and passes.

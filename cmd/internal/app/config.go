@@ -31,9 +31,10 @@ type Config struct {
 	// Registry is needed only if a chart of cutover.yaml is in a registry.
 	Registry  *Registry `yaml:"registry"`
 	Spinnaker Spinnaker `yaml:"spinnaker"`
-	Markers   Markers   `yaml:"markers"`
-	Drift     Drift     `yaml:"drift"`
-	Log       Log       `yaml:"log"`
+	Systems   `yaml:",inline"`
+	Markers   Markers `yaml:"markers"`
+	Drift     Drift   `yaml:"drift"`
+	Log       Log     `yaml:"log"`
 }
 
 // Repository is the central values repository.
@@ -132,6 +133,7 @@ func (c *Config) validate(data []byte) mistakes {
 	}
 	c.Repository.validate(bad)
 	c.Registry.validate(bad)
+	c.Systems.validate(bad)
 	_, _, err := net.SplitHostPort(c.Listen)
 	bad(err != nil, "listen", "%q is no address such as 127.0.0.1:8080", c.Listen)
 	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret", "is required, so that nobody else can wake the daemon")

@@ -128,7 +128,7 @@ func (d *Demo) loadEstate(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.LoadOldCluster(ctx, d.estate, d.migration.Product, stack); err != nil {
+	if err := s.LoadOldCluster(ctx, d.estate, d.migration); err != nil {
 		return err
 	}
 	pipelines, err := s.SavePipelines(ctx, d.estate, d.migration.Product, stack)

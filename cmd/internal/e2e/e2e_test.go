@@ -110,7 +110,7 @@ func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
 	if p.estate, p.migration, err = s.Estate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.LoadOldCluster(ctx, p.estate, p.migration.Product, prod); err != nil {
+	if err := s.LoadOldCluster(ctx, p.estate, p.migration); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

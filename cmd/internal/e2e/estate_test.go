@@ -16,8 +16,8 @@ const small = `
 apiVersion: cutover/v1
 kind: Estate
 clusters:
-  orbit-prod:  {account: orbit-prod,  secrets: k8s-secret/orbit-prod}
-  orbit-prod2: {account: orbit-prod2, secrets: k8s-secret/orbit-prod2}
+  orbit-prod:  {account: orbit-prod,  secrets: k8s-secret/PRODUCT-prod}
+  orbit-prod2: {account: orbit-prod2, secrets: k8s-secret/PRODUCT-prod2}
 charts:
   workload: {from: "builtin:workload"}
   routing:  {from: "builtin:routing"}
@@ -42,7 +42,7 @@ deploy: {parallel: 4}
 `
 
 var smallServices = []struct{ namespace, name, class, values, prod string }{
-	{"core", "api", "stateful-client", "port: 8080", "replicas: 2\ngateway:\n  hosts: [api.example.com]"},
+	{"core", "api", "stateful-client", "port: 8080\nenv: {MATCH_ADDR: {secret: {name: api-match, key: MATCH_ADDR}}, DB: {secret: {name: api-db, key: password}}}", "replicas: 2\ngateway:\n  hosts: [api.example.com]"},
 	{"core", "match", "singleton", "kind: StatefulSet\nport: 7000", "replicas: 1"},
 	{"core", "profile", "stateless", "port: 8080", "replicas: 2\ngateway:\n  hosts:\n    - profile.example.com   # people link to it"},
 	{"core", "search", "stateless", "port: 8080", "replicas: 1"},

@@ -48,6 +48,7 @@ func (s *Scenario) Start(ctx context.Context, binary string, log io.Writer) (*Da
 	if err != nil {
 		return nil, err
 	}
+	d.cmd.Env = append(d.cmd.Environ(), "AWS_ACCESS_KEY_ID="+s.Lab.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.Lab.AWS.SecretAccessKey)
 	dieWithParent(d.cmd)
 	address, last := make(chan string, 1), make(chan string, 1)
 	go func() {
@@ -97,15 +98,18 @@ func (s *Scenario) configure(d *Daemon) error {
 		return nil
 	}
 	d.secret = []byte(rand.Text())
-	token := filepath.Join(s.Dir, "git-token")
+	token, vaultToken := filepath.Join(s.Dir, "git-token"), filepath.Join(s.Dir, "vault-token")
 	var text bytes.Buffer
 	err = configTemplate.Execute(&text, map[string]any{
-		"State": filepath.Join(s.Dir, "state"), "URL": s.URL, "Username": s.Lab.Git.Username,
+		"State": filepath.Join(s.Dir, "state"), "URL": s.URL, "Username": s.robot.name,
 		"Token": token, "Secret": secret, "Gate": s.Gate, "Poll": s.Poll, "Pushed": !s.Reviewed,
+		"Reviews": s.Reviewed, "Git": s.Lab.Git.URL, "Vault": s.Lab.Vault.Address, "VaultToken": vaultToken, "AWS": s.Lab.AWS,
+		"Alertmanager": s.Lab.Alertmanager.URL, "Prometheus": s.Lab.Prometheus.URL, "Edge": s.Edge,
 		"Old": s.Lab.Clusters[labtest.Old].Kubeconfig, "New": s.Lab.Clusters[labtest.New].Kubeconfig,
 	})
 	return errors.Join(err,
-		os.WriteFile(token, []byte(s.Lab.Git.Token), 0o600),
+		os.WriteFile(token, []byte(s.robot.token), 0o600),
+		os.WriteFile(vaultToken, []byte(s.Lab.Vault.Token), 0o600),
 		os.WriteFile(d.Config, text.Bytes(), 0o600),
 		os.WriteFile(secret, d.secret, 0o600),
 	)

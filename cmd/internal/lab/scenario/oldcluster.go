@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +33,10 @@ const width = 16
 
 // LoadOldCluster makes the old cluster run a stack of the product, each service at its own version, as years of
 // deployments by Spinnaker have left it.
-func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, product estate.ProductName, stack estate.StackName) error {
+func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, m estate.Migration) error {
+	product, stack := m.Product, m.From.Stack
+	read := secrets{}
+	var reading sync.Mutex
 	config, err := s.rest(labtest.Old)
 	if err != nil {
 		return err
@@ -48,6 +52,7 @@ func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, product
 		}
 	}
 	done := make(chan string)
+	outer := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		for i := range services {
@@ -65,9 +70,13 @@ func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, product
 		each.SetLimit(width)
 		for _, svc := range services {
 			each.Go(func() error {
-				if err := s.loadService(ctx, old, e, svc, stack); err != nil {
+				objects, err := s.loadService(ctx, old, e, svc, stack)
+				if err != nil {
 					return fmt.Errorf("load %s: %w", svc.ServiceID, err)
 				}
+				reading.Lock()
+				read.addAll(svc.Namespace.String(), objects)
+				reading.Unlock()
 				select {
 				case done <- svc.Name.String():
 				case <-ctx.Done():
@@ -77,22 +86,25 @@ func (s *Scenario) LoadOldCluster(ctx context.Context, e *estate.Estate, product
 		}
 		return each.Wait()
 	})
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return errors.Join(s.plant(outer, e, m, read), s.createRoles(outer, m))
 }
 
-func (s *Scenario) loadService(ctx context.Context, old *loader, e *estate.Estate, svc estate.Service, stack estate.StackName) error {
+func (s *Scenario) loadService(ctx context.Context, old *loader, e *estate.Estate, svc estate.Service, stack estate.StackName) ([]object.Object, error) {
 	st, _ := svc.Stack(stack)
 	version, ok := s.Versions[svc.Namespace.String()+"/"+svc.Name.String()]
 	if !ok {
-		return errors.New("no version says what the old cluster runs")
+		return nil, errors.New("no version says what the old cluster runs")
 	}
 	in, err := manifest.NewInput(e, svc, st, version, manifest.Capabilities{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	objects, err := manifest.Render(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, o := range objects {
 		annotations := o.GetAnnotations()
@@ -102,10 +114,10 @@ func (s *Scenario) loadService(ctx context.Context, old *loader, e *estate.Estat
 		annotations["moniker.spinnaker.io/application"] = svc.Name.String()
 		o.SetAnnotations(annotations)
 		if err := old.apply(ctx, o); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return objects, nil
 }
 
 // DeleteNamespaces takes the product's namespaces out of both clusters. It does not wait until they are gone.

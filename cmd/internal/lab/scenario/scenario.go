@@ -31,6 +31,10 @@ type Config struct {
 	Poll time.Duration
 	// Reviewed lets no marker count that did not arrive by a merged pull request.
 	Reviewed bool
+	// Edge is the fleet of proxies that the product's traffic goes through.
+	Edge labtest.Edge
+	// Planted begins every value of a secret that is made.
+	Planted string
 	// Progress is told how many services of the old cluster are loaded; it may be nil.
 	Progress func(done, total int, note string)
 }
@@ -40,6 +44,7 @@ type Scenario struct {
 	Config
 	URL    string // of the values repository
 	people *repo.Repository
+	robot  robot
 }
 
 const (
@@ -72,6 +77,9 @@ func New(ctx context.Context, c Config) (*Scenario, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s.robot, err = s.newRobot(ctx); err != nil {
+		return s, err
 	}
 	_, err = s.Push(ctx, base, "Values of the product", c.Files...)
 	return s, err
