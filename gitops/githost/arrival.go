@@ -1,7 +1,6 @@
 package githost
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,9 +60,9 @@ func (c *Client) arrival(ctx context.Context, branch, hash string) (review.Arriv
 		return review.Arrival{}, err
 	}
 	// The one whose merge commit it is first: that is told without further questions.
-	slices.SortStableFunc(merged, func(a, b pull) int {
-		return -cmp.Compare(index(a.mergeCommit == hash), index(b.mergeCommit == hash))
-	})
+	if i := slices.IndexFunc(merged, func(p pull) bool { return p.mergeCommit == hash }); i > 0 {
+		merged[0], merged[i] = merged[i], merged[0]
+	}
 	for _, p := range merged {
 		if of.written.After(p.Merged.Add(skew)) && p.mergeCommit != hash {
 			continue // written after that merge
@@ -73,13 +72,6 @@ func (c *Client) arrival(ctx context.Context, branch, hash string) (review.Arriv
 		}
 	}
 	return review.Arrival{}, fmt.Errorf("%w: no merged pull request into %s brought it", failure.ErrNotFound, branch)
-}
-
-func index(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // broughtBy is the arrival if that pull request brought the commit.

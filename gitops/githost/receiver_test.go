@@ -196,6 +196,7 @@ func TestHandler(t *testing.T) {
 				event = "repo:push"
 			case githost.BitbucketServer:
 				event = "repo:refs_changed"
+			default: // "push" it is
 			}
 			req := post(headers(test.kind, event, test.body), test.body)
 			req.Method = test.method
