@@ -218,7 +218,10 @@ func TestMigration(t *testing.T) {
 	fmt.Fprintf(&j.log, "\n## all traffic, and a check fails\n")
 	j.move(canary(100))
 	j.now = j.now.Add(time.Minute)
-	for j.e.Edge.Bake.Weight != 100 || !j.e.Edge.Bake.Begun() {
+	for range 10 {
+		if j.e.Edge.Bake.Weight == 100 && j.e.Edge.Bake.Begun() {
+			break
+		}
 		d := phase.Next(j.m, j.at, &j.e, j.now)
 		j.tell(d)
 		for _, a := range d.Actions {
