@@ -26,7 +26,7 @@ const (
 // Main runs the program secret-sync and returns its exit code: 0 when it was stopped, or with --once when all is as
 // Vault has it; 1 after an error; 2 for flags that make no sense.
 func Main(ctx context.Context, args []string, env func(string) string, out, errOut io.Writer, version string) int {
-	cmd := newCommand(env, version)
+	cmd := newCommand(env, version) //nolint:contextcheck // the command gets it from ExecuteContext
 	cmd.SetArgs(args)
 	cmd.SetOut(out)
 	cmd.SetErr(errOut)

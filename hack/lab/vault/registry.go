@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	kubeauth "github.com/hashicorp/vault-plugin-auth-kubernetes"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
 	"github.com/hashicorp/vault/builtin/credential/approle"
 	"github.com/hashicorp/vault/helper/namespace"
@@ -19,6 +20,8 @@ func (registry) Get(name string, kind consts.PluginType) (func() (any, error), b
 		return func() (any, error) { return logical.Factory(kv.Factory), nil }, true
 	case kind == consts.PluginTypeCredential && name == "approle":
 		return func() (any, error) { return logical.Factory(approle.Factory), nil }, true
+	case kind == consts.PluginTypeCredential && name == "kubernetes":
+		return func() (any, error) { return logical.Factory(kubeauth.Factory), nil }, true
 	}
 	return nil, false
 }
@@ -33,7 +36,7 @@ func (registry) Keys(kind consts.PluginType) []string {
 	case consts.PluginTypeSecrets:
 		return []string{"kv"}
 	case consts.PluginTypeCredential:
-		return []string{"approle"}
+		return []string{"approle", "kubernetes"}
 	}
 	return nil
 }
