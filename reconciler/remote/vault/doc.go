@@ -14,6 +14,8 @@
 // there an edit of the copy in the very moment between reading and writing is lost.
 //
 // The hazard: after failure.ErrTransient a write may have had its effect. Compare again; Copy may be repeated as it is.
+// Version 2 stores JSON numbers as floating point, so one of more than 15 digits that comes from version 1 differs for
+// ever; texts are exact everywhere.
 //
 // Logging in is put off until the first call. Tokens are renewed in the background; one that can no longer be renewed
 // is replaced by logging in again, if the configured method can.
