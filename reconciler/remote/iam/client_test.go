@@ -49,9 +49,9 @@ func TestAnswers(t *testing.T) {
 			}
 			_, readErr := c.Role(t.Context(), "images", newNodes)
 			for call, err := range map[string]error{
-				"read role images: ":                         readErr,
-				"trust " + newNodes + " in role images: ":    c.Trust(t.Context(), "images", newNodes),
-				"distrust " + newNodes + " in role images: ": c.Distrust(t.Context(), "images", newNodes),
+				"read role images:":                         readErr,
+				"trust " + newNodes + " in role images:":    c.Trust(t.Context(), "images", newNodes),
+				"distrust " + newNodes + " in role images:": c.Distrust(t.Context(), "images", newNodes),
 				"": c.setDocument(t.Context(), "images", "{}"),
 			} {
 				if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), call) || strings.Contains(err.Error(), "hunter2") {

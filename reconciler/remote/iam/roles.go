@@ -103,7 +103,7 @@ func (c *Client) edit(ctx context.Context, name, principal string, change func(p
 	switch now, err := c.document(ctx, name); {
 	case err != nil:
 		// It is written. What is read tells the caller whether it must look again, not whether it was done.
-		return fmt.Errorf("read back: %w: %s", failure.ErrTransient, err)
+		return fmt.Errorf("read back: %w: %s", failure.ErrTransient, err.Error())
 	case equal(now, after):
 		return nil
 	case now == before:
