@@ -1,10 +1,12 @@
 package phase_test
 
 import (
+	"testing"
 	"time"
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
 )
 
 // unbaked sets evidence to before the marker's weight was set.
@@ -124,4 +126,20 @@ var edgeScenes = []scene{
 	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},
 	{"a proxy that never moved traffic may be down", freeze, edge(unreachable), "advance step 0: complete"},
 	{"traffic that nobody asked for goes back", deploy, edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
+}
+
+func TestWhatIsNotedOfABake(t *testing.T) {
+	m, e := scene{at: canary(5), edit: baking(5, time.Minute)}.set()
+	e.Edge.Bake.Commit = earlier
+	failed := phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: 5, Reason: "slow"}, t0)
+	if failed.Commit != commit || failed.Failed != "slow" || failed.Good != 1 {
+		t.Errorf("a failure is that of the marker that counts now, so that it is not tried again at once: %+v", failed)
+	}
+	e.Edge.Bake.Good, e.Edge.Bake.Passed = 5, true
+	if again := phase.Noted(m, &e, phase.Action{Verb: phase.BeginBake, Weight: 5}, t0); again.Good != 1 || again.Passed || again.Commit != commit || !again.Begun() {
+		t.Errorf("a weight that is judged anew is not its own last good one: %+v", again)
+	}
+	if passed := phase.Noted(m, &e, phase.Action{Verb: phase.PassBake, Weight: 5}, t0); passed.Good != 5 || !passed.Passed {
+		t.Errorf("a weight that passed is good: %+v", passed)
+	}
 }
