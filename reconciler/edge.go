@@ -3,7 +3,6 @@ package reconciler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"cutover/reconciler/evidence"
@@ -82,29 +81,6 @@ func (x *effects) setWeight(ctx context.Context, a phase.Action) error {
 
 // bake notes how the weight that bakes stands.
 func (x *effects) bake(ctx context.Context, a phase.Action) error {
-	bake := x.e.Edge.Bake
-	switch a.Verb {
-	case phase.BeginBake:
-		good := bake.Good
-		if bake.Commit == "" {
-			good = 0
-		}
-		bake = evidence.Bake{Commit: x.k.course.newestCounted(), Weight: a.Weight, Since: x.r.Now(), Baseline: x.e.Edge.Proxies, Good: min(good, a.Weight)}
-	case phase.PassBake:
-		bake.Passed, bake.Good = true, bake.Weight
-	case phase.FailBake:
-		bake.Failed = a.Reason
-	default:
-		return fmt.Errorf("%s is no verb of a bake", a.Verb)
-	}
 	x.forget(func(k *knowledge) { k.checks.forget() })
-	return x.r.setNote(ctx, x.d, bakeKey, bake)
-}
-
-// newestCounted is the commit of the marker that counts.
-func (c *course) newestCounted() string {
-	if len(c.counted) == 0 {
-		return ""
-	}
-	return c.counted[len(c.counted)-1].evidence.Commit
+	return x.r.setNote(ctx, x.d, bakeKey, phase.Noted(&x.d.migration, x.e, a, x.r.Now()))
 }

@@ -20,8 +20,8 @@ func (r *Reconciler) guard(o *outlook, k *knowledge) {
 	}
 	o.decision.Actions = slices.DeleteFunc(o.decision.Actions, func(a phase.Action) bool {
 		after := phase.After(m, at, &o.evidence, a, now)
-		broken := r.Check(m, at, &after, now)
-		if invariant.Allows(o.breaches, broken, phase.Raises(a, &o.evidence)) {
+		broken := append(r.Check(m, at, &after, now), invariant.NotOurs(&o.evidence, &after)...)
+		if invariant.Allows(o.breaches, broken, phase.Risks(a, &o.evidence)) {
 			return false
 		}
 		held = append(held, broken...)

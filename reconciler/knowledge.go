@@ -127,6 +127,13 @@ func (k *knowledge) forget() {
 	k.pods = map[estate.ServiceID]*fresh[podCount]{}
 }
 
+// forgetReviews drops what is known of pull requests.
+func (k *knowledge) forgetReviews() {
+	k.open.forget()
+	k.frozen.forget()
+	k.comments = map[int]*fresh[[]evidence.Approval]{}
+}
+
 // commentsOf, versionOf and podCountOf are what is known of one pull request or service.
 func (k *knowledge) commentsOf(number int) *fresh[[]evidence.Approval] {
 	return entry(k.comments, number)

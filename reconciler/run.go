@@ -17,6 +17,7 @@ import (
 type Wakes struct {
 	Git      <-chan struct{}   // the values repository's branches may have moved
 	Objects  <-chan object.Set // a set whose objects changed in a new cluster
+	Reviews  <-chan struct{}   // a pull request, or what is said about one, may have changed
 	Schedule <-chan struct{}   // time for a full pass
 }
 
@@ -43,6 +44,12 @@ func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 			continue
 		case <-w.Git:
 			heads = nil
+		case <-w.Reviews:
+			for _, k := range r.known {
+				k.forgetReviews()
+			}
+			alarm.set(r.Now().Add(settle))
+			continue
 		case <-w.Schedule:
 			heads, scope = nil, Full
 		case <-alarm.rings():

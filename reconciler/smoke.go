@@ -191,6 +191,8 @@ func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 			return err
 		}
 		result.State, result.Reason = evidence.SmokeRunning, ref.String()
+	default:
+		return fmt.Errorf("test %q is a person's to approve", test.Name)
 	}
 	return x.r.setNote(ctx, x.d, smokeKey(a.Step, test.Name), result)
 }

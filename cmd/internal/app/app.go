@@ -211,7 +211,8 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	webhook, wake, err := a.webhook()
+	reviews := make(chan struct{}, 1)
+	webhook, wake, err := a.webhook(reviews)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -225,7 +226,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return a.schedule(ctx, schedule) })
 	group.Go(func() error {
-		return a.reconciler.Run(ctx, reconciler.Wakes{Git: git, Objects: objects, Schedule: schedule})
+		return a.reconciler.Run(ctx, reconciler.Wakes{Git: git, Objects: objects, Reviews: reviews, Schedule: schedule})
 	})
 	return group.Wait()
 }
@@ -248,8 +249,9 @@ func (a *App) handler(webhook http.Handler) http.Handler {
 	})
 }
 
-// webhook returns the receiver of pushes, nil if none is configured, and the channel that it wakes.
-func (a *App) webhook() (http.Handler, <-chan struct{}, error) {
+// webhook returns the receiver of webhooks, nil if none is configured, and the channel that pushes wake; what is said in
+// reviews wakes the other one.
+func (a *App) webhook(reviews chan<- struct{}) (http.Handler, <-chan struct{}, error) {
 	wake := make(chan struct{}, 1)
 	if a.config.Webhook == nil {
 		return nil, wake, nil
@@ -258,7 +260,13 @@ func (a *App) webhook() (http.Handler, <-chan struct{}, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return receiver.Handler(func(githost.Event) { signal(wake) }), wake, nil
+	return receiver.Handler(func(e githost.Event) {
+		if e.Kind == githost.Review {
+			signal(reviews)
+			return
+		}
+		signal(wake)
+	}), wake, nil
 }
 
 // signal wakes the reader of c; one wake that waits is enough.

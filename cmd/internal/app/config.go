@@ -59,7 +59,7 @@ type Author struct {
 
 // Webhook is the git host's notification of pushes.
 type Webhook struct {
-	Kind   githost.Kind `yaml:"kind"` // github, gitlab or gitea
+	Kind   githost.Kind `yaml:"kind"` // github, gitlab, gitea, bitbucket or bitbucket-server
 	Secret Secret       `yaml:"secret"`
 }
 
@@ -137,8 +137,7 @@ func (c *Config) validate(data []byte) mistakes {
 	_, _, err := net.SplitHostPort(c.Listen)
 	bad(err != nil, "listen", "%q is no address such as 127.0.0.1:8080", c.Listen)
 	bad(c.Webhook != nil && c.Webhook.Secret.IsZero(), "webhook.secret", "is required, so that nobody else can wake the daemon")
-	bad(c.Webhook != nil && !slices.Contains([]githost.Kind{githost.GitHub, githost.GitLab, githost.Gitea}, c.Webhook.Kind),
-		"webhook.kind", "is required: github, gitlab or gitea")
+	bad(c.Webhook != nil && !c.Webhook.Kind.Valid(), "webhook.kind", "is required: github, gitlab, gitea, bitbucket or bitbucket-server")
 	bad(len(c.Clusters) == 0, "clusters", "is required: name at least the two clusters of the migration")
 	for name := range c.Clusters {
 		_, err := estate.ParseClusterName(name)

@@ -30,7 +30,7 @@ func load(t *testing.T, text string) (Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	t.Setenv("CUTOVER_GIT_TOKEN", "token-of-the-test")
-	for name, data := range map[string]string{"config.yaml": text, "webhook-secret": "secret-of-the-test\n", "empty": "\n"} {
+	for name, data := range map[string]string{"config.yaml": text, "webhook-secret": "secret-of-the-test\n", "vault-token": "vault-of-the-test\n", "empty": "\n"} {
 		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestBadConfig(t *testing.T) {
 			config.yaml:4: a secret is written as {env: NAME} or {file: PATH}, never as the value itself`},
 		"webhook": {least + "webhook:\n  kind: svn\n", `
 			config.yaml:4: webhook.secret: is required, so that nobody else can wake the daemon
-			config.yaml:5: webhook.kind: is required: github, gitlab or gitea`},
+			config.yaml:5: webhook.kind: is required: github, gitlab, gitea, bitbucket or bitbucket-server`},
 		"cluster's name":      {change("old", "Old_One"), `config.yaml:2: clusters.Old_One: cluster name "Old_One" is not a DNS-1123 label: use lower-case letters, digits and '-', starting and ending with a letter or digit`},
 		"gate":                {change("https://gate.example.com", "gate.example.com"), "config.yaml:3: spinnaker.gate: is no http or https URL"},
 		"credentials of gate": {change("gate.example.com", "me:hunter2@gate.example.com"), "config.yaml:3: spinnaker.gate: has credentials in it: give them in the file that spinnaker.spinConfig names"},

@@ -19,7 +19,7 @@ import (
 
 // GitHost is where the pull requests of the values repository are. Without it none is opened.
 type GitHost struct {
-	Kind githost.Kind `yaml:"kind"` // github, gitlab, gitea or bitbucket
+	Kind githost.Kind `yaml:"kind"` // github, gitlab, gitea, bitbucket or bitbucket-server
 	// URL is the host as a browser knows it; empty for the public one of the kind.
 	URL string `yaml:"url"`
 	// Repository is owner/name; default is the path of repository.url.
@@ -95,6 +95,7 @@ func (s *Systems) validate(bad func(is bool, key, format string, args ...any)) {
 		bad(err == nil && u.User != nil, key, "has credentials in it")
 	}
 	if s.GitHost != nil {
+		bad(!s.GitHost.Kind.Valid(), "gitHost.kind", "is required: github, gitlab, gitea, bitbucket or bitbucket-server")
 		bad(s.GitHost.Token.IsZero(), "gitHost.token", "is required, to open pull requests with")
 	}
 	if s.Vault != nil {

@@ -139,20 +139,28 @@ func exampleConfig(t *testing.T, p *place) string {
 	_, rest, _ := strings.Cut(string(page), "```yaml\n")
 	text, _, _ := strings.Cut(rest, "```")
 	dir := t.TempDir()
-	secret, config := filepath.Join(dir, "webhook-secret"), filepath.Join(dir, "config.yaml")
-	for from, to := range map[string]string{
-		"http://127.0.0.1:3000/cutover/orbit-values.git": p.URL,
-		"http://127.0.0.1:8084":                          p.Gate,
-		"old.kubeconfig":                                 p.Lab.Clusters[labtest.Old].Kubeconfig,
-		"new.kubeconfig":                                 p.Lab.Clusters[labtest.New].Kubeconfig,
-		"webhook-secret":                                 secret,
+	secret, vault, config := filepath.Join(dir, "webhook-secret"), filepath.Join(dir, "vault-token"), filepath.Join(dir, "config.yaml")
+	for _, r := range [][2]string{
+		{"http://127.0.0.1:3000/cutover/orbit-values.git", p.URL},
+		{"http://127.0.0.1:3000", p.Lab.Git.URL},
+		{"http://127.0.0.1:8084", p.Gate},
+		{"http://127.0.0.1:8200", p.Lab.Vault.Address},
+		{"http://127.0.0.1:9093", p.Lab.Alertmanager.URL},
+		{"http://127.0.0.1:9090", p.Lab.Prometheus.URL},
+		{"region: eu-central-1", "region: " + p.Lab.AWS.Region + ", endpoint: " + p.Lab.AWS.URL},
+		{"old.kubeconfig", p.Lab.Clusters[labtest.Old].Kubeconfig},
+		{"new.kubeconfig", p.Lab.Clusters[labtest.New].Kubeconfig},
+		{"webhook-secret", secret},
+		{"vault-token", vault},
+		{"state: /tmp/cutover", "state: " + filepath.Join(p.Dir, "state")},
 	} {
-		if !strings.Contains(text, from) {
-			t.Errorf("the example has no %s", from)
+		if !strings.Contains(text, r[0]) {
+			t.Errorf("the example has no %s", r[0])
 		}
-		text = strings.ReplaceAll(text, from, to)
+		text = strings.ReplaceAll(text, r[0], r[1])
 	}
-	if err := errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(secret, []byte("unused"), 0o600)); err != nil {
+	err = errors.Join(os.WriteFile(config, []byte(text), 0o600), os.WriteFile(secret, []byte("unused"), 0o600), os.WriteFile(vault, []byte(p.Lab.Vault.Token), 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("CUTOVER_GIT_TOKEN", p.Lab.Git.Token)

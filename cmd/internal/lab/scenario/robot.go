@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // robot is the git host's user as whom the daemon works, so that what it says is told from what people say.
@@ -15,10 +16,7 @@ type robot struct{ name, password, token string }
 
 // newRobot creates the daemon's user and lets it write to the values repository.
 func (s *Scenario) newRobot(ctx context.Context) (robot, error) {
-	r := robot{name: "cutover-" + s.Repository, password: rand.Text()}
-	if len(r.name) > 40 { // the most that Gitea takes
-		r.name = r.name[:40]
-	}
+	r := robot{name: "cutover-" + strings.ToLower(rand.Text()[:12]), password: rand.Text()}
 	for _, call := range []struct {
 		method, path string
 		body, into   any

@@ -126,7 +126,7 @@ func (s *Scenario) Hook(ctx context.Context, d *Daemon) error {
 		return err
 	}
 	_, _, err = client.Repositories.CreateHook(ctx, s.Lab.Git.Username+"/"+s.Repository, &scm.HookInput{
-		Name: webhookName, Target: d.URL + "/webhook", Secret: string(d.secret), Events: scm.HookEvents{Push: true},
+		Name: webhookName, Target: d.URL + "/webhook", Secret: string(d.secret), Events: scm.HookEvents{Push: true, PullRequest: true, PullRequestComment: true, Review: true, IssueComment: true},
 	})
 	if err != nil {
 		return fmt.Errorf("create webhook: %w", err)
