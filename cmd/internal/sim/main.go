@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ func main() {
 	verbose := flag.Bool("v", false, "print what happens in each")
 	width := flag.Int("p", runtime.GOMAXPROCS(0), "how many at once")
 	flag.Parse()
+	debug.SetGCPercent(400) // runs make much garbage and keep little
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var trace io.Writer

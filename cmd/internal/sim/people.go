@@ -182,12 +182,16 @@ func (p *people) propose(to estate.Marker, trailer, why string, merge bool) {
 	p.versions++
 	branch := fmt.Sprintf("people/%d", p.versions)
 	base := p.w.Head(p.m.Branch)
-	if base == "" || bytes.Equal(p.w.File(p.m.Branch, p.m.MarkerPath()), values.MarkerFile(to)) {
+	if base == "" {
 		return
+	}
+	data := values.MarkerFile(to)
+	if bytes.Equal(p.w.File(p.m.Branch, p.m.MarkerPath()), data) {
+		data = fmt.Appendf(data, "# %d\n", p.versions) // so that it counts anew
 	}
 	p.w.Branch(branch, base)
 	message := why + "\n\nCutover-Phase: " + trailer + "\n"
-	if _, err := p.w.Push("rita", branch, []estate.File{{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)}}, nil, message); err != nil {
+	if _, err := p.w.Push("rita", branch, []estate.File{{Path: p.m.MarkerPath(), Data: data}}, nil, message); err != nil {
 		return
 	}
 	number, err := p.w.Open("rita", branch, p.m.Branch, why)

@@ -5,10 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"cutover/gitops/estate"
-	"cutover/reconciler/evidence"
-	"cutover/reconciler/invariant"
-	"cutover/reconciler/phase"
+	"cutover/reconciler"
 	"cutover/reconciler/world"
 )
 
@@ -28,11 +25,8 @@ type Plan struct {
 	Pace time.Duration
 	// Stormy is how long all this goes on. Afterwards nothing breaks any more, and people do what they are asked for.
 	Stormy time.Duration
-	// Decide and Check replace the runbook and the invariants, to see that a mistake is caught.
-	Decide func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) phase.Decision
-	Check  func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach
-	// Wrap changes how the process sees the world, to plant a mistake.
-	Wrap func(*world.Ports)
+	// Plant changes the reconciler of each process, to see that a mistake in it is caught; nil leaves it as it is.
+	Plant func(*reconciler.Config)
 }
 
 // ByChance makes the plan of a seed: some runs are calm, others are not.

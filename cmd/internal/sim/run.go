@@ -111,23 +111,23 @@ func (s *run) start() {
 	s.process = s.w.Start()
 	s.armCrash()
 	ports := s.process.Ports()
-	if s.plan.Wrap != nil {
-		s.plan.Wrap(&ports)
-	}
 	clusters := map[estate.ClusterName]reconciler.Cluster{}
 	for name, c := range ports.Clusters {
 		clusters[name] = c
 	}
-	r, err := reconciler.New(reconciler.Config{
+	config := reconciler.Config{
 		Source: ports.Repository, History: ports.Repository, Commits: ports.Repository, Merger: ports.Repository, Branches: ports.Repository,
 		Applications: ports.Spinnaker, Pipelines: ports.Spinnaker, Executions: ports.Spinnaker, Clusters: clusters,
 		Reviews: ports.Host, Conversations: ports.Host, Secrets: ports.Vault, Roles: ports.IAM, Alarms: ports.Alertmanager,
 		Edge: ports.Fleet, Measurements: ports.Prometheus, Prober: ports.Prober, Journal: ports.Journal,
 		Generator: world.Generator, Email: "platform@example.com", Repair: true, Poll: poll, Width: 1,
-		Drift:  drift.Policy{Manager: world.Manager, MaxPrune: 50},
-		Decide: s.plan.Decide, Check: s.plan.Check,
-		Now: s.process.Now, Log: s.log(), Metrics: prometheus.NewRegistry(),
-	})
+		Drift: drift.Policy{Manager: world.Manager, MaxPrune: 50},
+		Now:   s.process.Now, Log: s.log(), Metrics: prometheus.NewRegistry(),
+	}
+	if s.plan.Plant != nil {
+		s.plan.Plant(&config)
+	}
+	r, err := reconciler.New(config)
 	if err != nil {
 		panic(err) // the list above lacks something
 	}

@@ -1,12 +1,151 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"slices"
 	"testing"
+	"time"
+
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/invariant"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/record"
 )
+
+func TestMigrationsConverge(t *testing.T) {
+	total := Simulate(t.Context(), 1, 30, 2, nil, func(r Result) {
+		for _, failure := range r.Failures {
+			t.Errorf("seed %d: %s", r.Seed, failure)
+		}
+	})
+	if total.Counts.Crashes == 0 || total.Counts.Faults == 0 {
+		t.Errorf("%d crashes and %d faults: nothing was tried", total.Counts.Crashes, total.Counts.Faults)
+	}
+}
+
+// TestASeedReplays runs one seed twice: a failure that cannot be replayed cannot be understood.
+func TestASeedReplays(t *testing.T) {
+	var first, second bytes.Buffer
+	Run(t.Context(), ByChance(7), &first)
+	Run(t.Context(), ByChance(7), &second)
+	a, b := bytes.Split(first.Bytes(), []byte("\n")), bytes.Split(second.Bytes(), []byte("\n"))
+	for i := range min(len(a), len(b)) {
+		if !bytes.Equal(a[i], b[i]) {
+			t.Fatalf("line %d is\n%s\nand then\n%s", i+1, a[i], b[i])
+		}
+	}
+	if len(a) != len(b) {
+		t.Errorf("%d lines, and then %d", len(a), len(b))
+	}
+}
+
+// TestMistakesAreCaught plants one mistake at a time into the reconciler: the world has to see what comes of it.
+func TestMistakesAreCaught(t *testing.T) {
+	for _, mistake := range mistakes {
+		t.Run(mistake.name, func(t *testing.T) {
+			for seed := range uint64(2000) {
+				plan := ByChance(seed + 1)
+				plan.Plant = mistake.plant
+				for _, b := range Run(t.Context(), plan, nil).Breaches {
+					if b.Invariant == mistake.breaks {
+						t.Logf("after %d runs: %s", seed+1, b)
+						return
+					}
+				}
+			}
+			t.Error("no breach in 2000 runs")
+		})
+	}
+}
+
+// mistakes are safety rules that are turned off.
+var mistakes = []struct {
+	name, breaks string
+	plant        func(*reconciler.Config)
+}{
+	{"an exclusive service is deployed like any other", "exclusive", blind(func(e *evidence.Evidence) {
+		for i := range e.Services {
+			e.Services[i].Class = estate.Stateless
+			e.Services[i].Present = ""
+		}
+	})},
+	{"the new B is not pointed at the old C", "singleton", blind(func(e *evidence.Evidence) {
+		for i := range e.Links {
+			e.Links[i].New, e.Links[i].Stale = evidence.TargetOld, 0
+		}
+		e.Secrets.Different = slices.DeleteFunc(slices.Clone(e.Secrets.Different), func(d evidence.SecretDifference) bool {
+			return d.Kind == evidence.SecretStale
+		})
+	})},
+	{"traffic moves before every service is ready", "traffic", blind(func(e *evidence.Evidence) {
+		for i := range e.Services {
+			e.Services[i].Ready, e.Services[i].Status = true, ""
+		}
+	})},
+	{"the freeze is not waited for", "frozen", blind(func(e *evidence.Evidence) {
+		for i := range e.Freeze.Pipelines {
+			e.Freeze.Pipelines[i].Frozen, e.Freeze.Pipelines[i].Tampered = true, false
+		}
+		e.Freeze.Running = nil
+	})},
+	{"secrets are not compared", "secrets", blind(func(e *evidence.Evidence) { e.Secrets.Different = nil })},
+	{"versions are not looked at again in the freeze", "parity", blind(func(e *evidence.Evidence) {
+		for i := range e.Services {
+			if !e.Services[i].Pinned.IsZero() {
+				e.Services[i].Running = e.Services[i].Pinned
+			}
+		}
+	})},
+	{"nobody looks whether a deployment was started before", "once", func(c *reconciler.Config) { c.Executions = forgetful{c.Executions} }},
+	{"an effect is not written down first", "journal", func(c *reconciler.Config) { c.Journal = &careless{Journal: c.Journal} }},
+	{"silences are longer than allowed", "silence", func(c *reconciler.Config) { c.Alarms = lasting{c.Alarms} }},
+}
+
+// blind lets the runbook and the invariants see other evidence than there is.
+func blind(change func(*evidence.Evidence)) func(*reconciler.Config) {
+	return func(c *reconciler.Config) {
+		c.Decide = func(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) phase.Decision {
+			change(e)
+			return phase.Next(m, at, e, now)
+		}
+		c.Check = func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach { return nil }
+	}
+}
+
+// forgetful lists no executions, so that what a process before started is started again.
+type forgetful struct{ reconciler.Executions }
+
+func (forgetful) Recent(context.Context, string, string, int) ([]pipeline.Execution, error) {
+	return nil, nil
+}
+
+// careless says that an entry is safe, and does not write it, for half of them.
+type careless struct {
+	reconciler.Journal
+	entries int64
+}
+
+func (j *careless) Append(ctx context.Context, e record.Entry) (int64, error) {
+	if j.entries++; j.entries%2 == 0 {
+		return j.entries, nil
+	}
+	return j.Journal.Append(ctx, e)
+}
+
+// lasting makes every silence a day longer.
+type lasting struct{ reconciler.Alarms }
+
+func (a lasting) Silence(ctx context.Context, s evidence.Silence) (string, error) {
+	s.Ends = s.Ends.Add(24 * time.Hour)
+	return a.Alarms.Silence(ctx, s)
+}
 
 func BenchmarkRun(b *testing.B) {
 	for i := range b.N {
-		r := Run(b.Context(), ByChance(uint64(i+1)), nil)
-		b.Logf("seed %d: %s, %d passes, %d calls, %d effects", r.Seed, r.End, r.Passes, r.Counts.Calls, r.Counts.Effects)
+		Run(b.Context(), ByChance(uint64(i+1)), nil)
 	}
 }
