@@ -81,11 +81,7 @@ var mistakes = []struct {
 			return d.Kind == evidence.SecretStale
 		})
 	})},
-	{"traffic moves before every service is ready", "traffic", blind(func(e *evidence.Evidence) {
-		for i := range e.Services {
-			e.Services[i].Ready, e.Services[i].Status = true, ""
-		}
-	})},
+	{"traffic moves before every service is ready", "traffic", func(c *reconciler.Config) { c.Edge = hasty{c.Edge} }},
 	{"the freeze is not waited for", "frozen", blind(func(e *evidence.Evidence) {
 		for i := range e.Freeze.Pipelines {
 			e.Freeze.Pipelines[i].Frozen, e.Freeze.Pipelines[i].Tampered = true, false
@@ -142,6 +138,16 @@ type lasting struct{ reconciler.Alarms }
 func (a lasting) Silence(ctx context.Context, s evidence.Silence) (string, error) {
 	s.Ends = s.Ends.Add(24 * time.Hour)
 	return a.Alarms.Silence(ctx, s)
+}
+
+// hasty moves traffic as soon as it sees the proxies.
+type hasty struct{ reconciler.Edge }
+
+func (h hasty) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	if err := h.SetWeight(ctx, names, backend, from, to, 1); err != nil {
+		return nil, err
+	}
+	return h.Edge.Proxies(ctx, names, backend, from, to)
 }
 
 func BenchmarkRun(b *testing.B) {
