@@ -81,7 +81,7 @@ var mistakes = []struct {
 			return d.Kind == evidence.SecretStale
 		})
 	})},
-	{"traffic moves before every service is ready", "traffic", func(c *reconciler.Config) { c.Edge = hasty{c.Edge} }},
+	{"a weight is set that nobody decided on", "traffic", func(c *reconciler.Config) { c.Edge = hasty{c.Edge} }},
 	{"the freeze is not waited for", "frozen", blind(func(e *evidence.Evidence) {
 		for i := range e.Freeze.Pipelines {
 			e.Freeze.Pipelines[i].Frozen, e.Freeze.Pipelines[i].Tampered = true, false
