@@ -60,7 +60,7 @@ clusters: {old: {}}
 spinnaker: {gate: "https://gate.example.com"}
 `
 
-// TestDefaults holds the page's table to what is not written.
+// TestDefaults holds the program to what is assumed where nothing is written.
 func TestDefaults(t *testing.T) {
 	c, err := load(t, least)
 	if err != nil {
@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Listen: "127.0.0.1:8080", State: "/var/lib/cutover",
 		Repository: Repository{
-			URL: "https://git.example.com/values.git", Base: "main", Poll: Duration(30 * time.Second),
+			URL: "https://git.example.com/values.git", Base: "main", Username: "git", Poll: Duration(30 * time.Second),
 			Author: Author{"cutover", "cutover@localhost"},
 		},
 		Clusters:  map[string]Cluster{"old": {}},
@@ -127,8 +127,34 @@ func TestBadConfig(t *testing.T) {
 		"credentials of gate": {change("gate.example.com", "me:hunter2@gate.example.com"), "config.yaml:3: spinnaker.gate: has credentials in it: give them in the file that spinnaker.spinConfig names"},
 		"cron":                {least + "drift:\n  schedule: daily\n", "config.yaml:5: drift.schedule: expected exactly 5 fields, found 1: [daily]"},
 		"no percentage":       {least + "drift:\n  maxPrune: 101\n", "config.yaml:5: drift.maxPrune: 101 is no percentage: give 0 to 100"},
-		"log level":           {least + "log: {level: loud}\n", `config.yaml:4: log.level: "loud" is none of debug, info, warn, error`},
-		"log format":          {least + "log: {format: xml}\n", `config.yaml:4: log.format: "xml" is none of text, json`},
+		"git host": {section("gitHost: {url: \"https://me:hunter2@git.example.com\", repository: values}"), `
+			config.yaml:4: gitHost.kind: is required: github, gitlab, gitea, bitbucket or bitbucket-server
+			config.yaml:4: gitHost.token: is required, to open pull requests with
+			config.yaml:4: gitHost.url: has credentials in it: give them as gitHost.token
+			config.yaml:4: gitHost.repository: "values" is not owner/name`},
+		"git host of one's own": {section("gitHost: {kind: gitea, token: {env: CUTOVER_GIT_TOKEN}}"), "config.yaml:4: gitHost.url: is required for gitea"},
+		"no way into Vault": {section("vault: {}"), `
+			config.yaml:4: vault.address: is required
+			config.yaml:4: vault: give exactly one way to log in: token, tokenFile, appRole or kubernetes`},
+		"two ways into Vault": {section("vault:\n  address: https://vault.example.com\n  tokenFile: vault-token\n  kubernetes: {mount: k8s}"), `
+			config.yaml:4: vault: give exactly one way to log in: token, tokenFile, appRole or kubernetes
+			config.yaml:7: vault.kubernetes.role: is required`},
+		"half an AppRole": {section("vault:\n  address: https://vault.example.com\n  appRole: {}\n  syncRoles: [secret-sync]"), `
+			config.yaml:6: vault.appRole.roleID: is required
+			config.yaml:6: vault.appRole.secretID: is required
+			config.yaml:7: vault.syncRoles: "secret-sync" is no path of a role, such as auth/kubernetes/role/secret-sync`},
+		"AWS elsewhere": {section("aws: {endpoint: localhost:5000}"), "config.yaml:4: aws.endpoint: is no http or https URL"},
+		"log-ins of alarms": {section("alertmanager: {url: \"http://alarms.example.com\", username: me, token: {file: vault-token}}"), `
+			config.yaml:4: alertmanager: give both username and password, or neither
+			config.yaml:4: alertmanager: give a token, or username and password, and not both`},
+		"Prometheus": {section("prometheus: {url: \"http://me:hunter2@metrics.example.com\"}"), "config.yaml:4: prometheus.url: has credentials in it: give them as prometheus.username and prometheus.password"},
+		"no proxies": {section("haproxy: {}"), "config.yaml:4: haproxy.proxies: is required: name every proxy of the fleet"},
+		"proxies nowhere": {section("haproxy:\n  proxies:\n    a: 10.0.1.5\n    b: 10.0.1.5:9999\n    c: :9999\n    d: /run/haproxy.sock\n    e: run/haproxy.sock"), `
+			config.yaml:6: haproxy.proxies.a: "10.0.1.5" is neither HOST:PORT nor the path of a Unix socket, which begins with /
+			config.yaml:8: haproxy.proxies.c: ":9999" is neither HOST:PORT nor the path of a Unix socket, which begins with /
+			config.yaml:10: haproxy.proxies.e: "run/haproxy.sock" is neither HOST:PORT nor the path of a Unix socket, which begins with /`},
+		"log level":  {least + "log: {level: loud}\n", `config.yaml:4: log.level: "loud" is none of debug, info, warn, error`},
+		"log format": {least + "log: {format: xml}\n", `config.yaml:4: log.format: "xml" is none of text, json`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,6 +185,9 @@ func TestNoConfig(t *testing.T) {
 }
 
 func change(from, to string) string { return strings.Replace(least, from, to, 1) }
+
+// section is a configuration with one more section, from line 4.
+func section(text string) string { return least + text + "\n" }
 
 // repository is a configuration with one more key of the repository, on line 3.
 func repository(key string) string {

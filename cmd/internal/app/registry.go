@@ -7,21 +7,23 @@ import (
 
 // Registry is how to reach the OCI registries that charts come from.
 type Registry struct {
-	// Host is the registry that Username and Password are for; every other one gets what Helm's and docker's
-	// credential files hold for it. Which hosts are asked is written in the values repository.
-	Host     string `yaml:"host"`
+	// Host is the registry that `registry.username` and `registry.password` are for, with its port if it has one. Other hosts
+	// get what the credential files of Helm and docker hold for them. It is required with a user name.
+	Host string `yaml:"host"`
+	// Username logs in to `registry.host`.
 	Username string `yaml:"username"`
+	// Password is the password or token for `registry.host`.
 	Password Secret `yaml:"password"`
 	// PlainHTTP are hosts, with their ports, that are spoken to without TLS.
 	PlainHTTP []string `yaml:"plainHTTP"`
 }
 
-func (r *Registry) validate(bad func(is bool, key, format string, args ...any)) {
+func (r *Registry) validate(bad complain) {
 	if r == nil {
 		return
 	}
 	bad((r.Username == "") != r.Password.IsZero(), "registry", "give both username and password, or neither")
-	bad(r.Username != "" && r.Host == "", "registry.host", "is required: say which registry the password is for")
+	bad(r.Username != "" && r.Host == "", "registry.host", "is required with a user name: say which registry it is for")
 }
 
 // openRegistry returns nil for a daemon that has no registry. Pulled charts are kept in dir.
