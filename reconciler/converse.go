@@ -132,6 +132,9 @@ func (r *Reconciler) judgeReviews(ctx context.Context, o outlook, k *knowledge, 
 // judgeReview tells a pull request that touches the migration's marker what it would do, or why it would be refused.
 func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p review.PullRequest) error {
 	d := o.desired
+	if ahead, err := r.History.Between(d.head, p.Commit); err == nil && len(ahead) == 0 && p.Base == d.migration.Branch {
+		return nil // it has been merged: the list of open ones is older than that
+	}
 	paths, err := r.pathsOf(ctx, k, p)
 	if err != nil {
 		return err
@@ -143,7 +146,10 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	case p.Base != d.migration.Branch && !slices.Contains(touched, d.migration.MarkerPath()):
 		return nil // another migration's
 	}
-	to, reason := r.markerOf(ctx, d, k, p, paths, touched)
+	to, reason, err := r.markerOf(ctx, d, k, p, paths, touched)
+	if err != nil {
+		return err
+	}
 	if reason.Code == "" {
 		return r.showPlan(ctx, o, k, p, to)
 	}
@@ -155,26 +161,26 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 }
 
 // markerOf is the marker that a pull request proposes, and why it would be refused.
-func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason) {
+func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason, error) {
 	m := &d.migration
 	refused := func(code phase.Code, format string, args ...any) phase.Reason {
 		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
 	}
 	for _, path := range touched {
 		if path != m.MarkerPath() || p.Base != m.Branch {
-			return estate.Marker{}, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base)
+			return estate.Marker{}, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base), nil
 		}
 	}
 	data, err := r.Reviews.File(ctx, p.Commit, m.MarkerPath())
 	if errors.Is(err, failure.ErrNotFound) {
-		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath())
+		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
 	}
 	if err != nil {
-		return estate.Marker{}, refused(phase.MarkerMissing, "%s cannot be read: %v", m.MarkerPath(), err)
+		return estate.Marker{}, phase.Reason{}, fmt.Errorf("marker of pull request #%d: %w", p.Number, err)
 	}
 	to, problems := values.ParseMarker(m.MarkerPath(), data)
 	if err := problems.Err(); err != nil {
-		return to, refused(phase.PhaseUnknown, "%v", err)
+		return to, refused(phase.PhaseUnknown, "%v", err), nil
 	}
 	e := evidence.Marker{
 		Commit: p.Commit, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
@@ -188,7 +194,7 @@ func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p r
 			}
 		}
 	}
-	return to, phase.Refusal(m, to, &e)
+	return to, phase.Refusal(m, to, &e), nil
 }
 
 func (r *Reconciler) pathsOf(ctx context.Context, k *knowledge, p review.PullRequest) ([]string, error) {

@@ -26,6 +26,7 @@ type knowledge struct {
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
 	course   *course
 	arrivals map[string]evidence.Marker // by commit
+	markers  map[string]estate.Marker   // by commit
 	heads    estate.Heads               // of all branches, as they were last fetched
 	paths    map[string][]string        // that a pull request changes, by number and commit
 
@@ -103,7 +104,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, paths: map[string][]string{}, said: map[string]said{}, breached: map[string]time.Time{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]estate.Marker{}, paths: map[string][]string{}, said: map[string]said{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}

@@ -57,9 +57,12 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, k *knowledge) (*c
 	}
 	c := &course{}
 	for i, commit := range slices.Backward(changes) {
-		at, err := r.markerAt(m, commit.Hash)
-		if err != nil {
-			return nil, err
+		at, known := k.markers[commit.Hash]
+		if !known {
+			if at, err = r.markerAt(m, commit.Hash); err != nil {
+				return nil, err
+			}
+			k.markers[commit.Hash] = at
 		}
 		e, err := r.arrivalOf(ctx, m, commit, k)
 		if err != nil {

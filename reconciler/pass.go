@@ -195,5 +195,9 @@ func (r *Reconciler) desireOnce(ctx context.Context, branch, head string, k *kno
 		return nil, err
 	}
 	k.desired = d
+	if len(k.rejected.value) > 0 { // the commit may be the one that puts it right
+		k.survey.forget()
+		k.rejected.forget()
+	}
 	return d, nil
 }

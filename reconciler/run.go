@@ -39,7 +39,7 @@ func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 		case <-ctx.Done():
 			return nil
 		case set := <-w.Objects:
-			r.touched(set)
+			r.Touched(set)
 			alarm.set(r.Now().Add(settle))
 			continue
 		case <-w.Git:
@@ -114,7 +114,8 @@ func (r *Reconciler) once(ctx context.Context, heads *estate.Heads, scope Scope)
 	return r.Pass(ctx, *heads, scope)
 }
 
-func (r *Reconciler) touched(set object.Set) {
+// Touched tells that objects of a set changed in a new cluster: the next pass looks at them anew.
+func (r *Reconciler) Touched(set object.Set) {
 	for _, k := range r.known {
 		k.touched(set)
 	}

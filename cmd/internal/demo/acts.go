@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cutover/cmd/internal/lab/scenario"
-	"cutover/cmd/internal/term"
 	"cutover/gitops/estate"
 )
 
@@ -21,29 +20,13 @@ func (d *Demo) prepare(ctx context.Context) error {
 		return err
 	}
 	d.say("   the daemon runs: %s/api/v1/migrations, its configuration is %s\n", d.daemon.URL, d.daemon.Config)
-	pushed := time.Now()
-	commit, err := d.scenario.Mark(ctx, d.migration, estate.Prepare)
+	commit, err := d.scenario.Push(ctx, d.migration.Branch, "Begin the migration",
+		estate.File{Path: d.migration.Path + "/README.md", Data: []byte("The move of " + d.migration.Product.String() + ".\n")})
 	if err != nil {
 		return err
 	}
-	d.say("   pushed to %s: %.10s \"Begin phase prepare\"\n", d.migration.Branch, commit)
-	seen, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
-		return r.Marker.Phase == estate.Prepare.String()
-	})
-	if err != nil {
-		return err
-	}
-	d.say("   seen %s after the push began\n", seen.Pass.Started.Sub(pushed).Round(time.Millisecond))
-	bar := term.NewBar(d.Out, "pipelines", 0)
-	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
-		for _, step := range r.Steps {
-			if step.Number == 5 {
-				bar.Set(step.Done, step.Total, step.Waiting)
-			}
-		}
-		return r.Decision.Kind == "advance"
-	})
-	took := bar.Done()
+	d.say("   pushed %.10s, the first commit of %s\n", commit, d.migration.Branch)
+	r, err := d.checkpoint(ctx, "prepare", 16, complete("prepare", 0))
 	if err != nil {
 		return err
 	}
@@ -53,25 +36,12 @@ func (d *Demo) prepare(ctx context.Context) error {
 		return err
 	}
 	d.say("%s", excerpt(d.migration.StacksPath(), data, 8))
-	d.say("   %d pipelines created in Gate, all within %s\n   decision: %s: %s\n",
-		r.Total.PipelinesSaved, took.Round(100*time.Millisecond), r.Decision.Kind, r.Decision.Reason.Text)
+	d.say("   %d pipelines created in Gate; decision: %s: %s\n", r.Total.PipelinesSaved, r.Decision.Kind, r.Decision.Reason.Text)
 	return nil
 }
 
 func (d *Demo) deploy(ctx context.Context) error {
-	if _, err := d.scenario.Mark(ctx, d.migration, estate.Deploy); err != nil {
-		return err
-	}
-	bar := term.NewBar(d.Out, "services ready in the new cluster", 0)
-	r, err := d.daemon.Await(ctx, d.migration.Branch, func(r scenario.Report) bool {
-		for _, step := range r.Steps {
-			if step.Number == 6 {
-				bar.Set(step.Done, step.Total, step.Waiting)
-			}
-		}
-		return deployed(r)
-	})
-	bar.Done()
+	r, err := d.checkpoint(ctx, "deploy", 12, deployed)
 	if err != nil {
 		return err
 	}

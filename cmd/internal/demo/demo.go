@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cutover/cmd/internal/lab"
+	"cutover/cmd/internal/lab/load"
 	"cutover/cmd/internal/lab/sample"
 	"cutover/cmd/internal/lab/scenario"
 	"cutover/cmd/internal/term"
@@ -35,6 +36,9 @@ type Demo struct {
 	migration estate.Migration
 	scenario  *scenario.Scenario
 	daemon    *scenario.Daemon
+	sync      *scenario.Sync
+	load      *load.Source
+	late      int // number of a developer's pull request
 }
 
 // act is one of the things that the demo shows.
@@ -46,11 +50,15 @@ type act struct {
 var acts = []act{
 	{"The lab: real servers on this machine", (*Demo).showLab},
 	{"The sample estate, in a values repository on a real git server", (*Demo).loadEstate},
-	{"Marker prepare: values, stacks and pipelines of the new stack", (*Demo).prepare},
-	{"Marker deploy: stateless, then singleton, then stateful-client, each through its own pipeline", (*Demo).deploy},
+	{"Pull request prepare: the new cluster checked, secrets copied, roles, values, stacks and pipelines", (*Demo).prepare},
+	{"Pull request deploy: stateless, then singleton, then stateful-client, each through its own pipeline", (*Demo).deploy},
 	{"A commit to one service's values", (*Demo).commit},
 	{"Drift: somebody edits one object and deletes another in the new cluster", (*Demo).drift},
 	{"A second pass over everything changes nothing", (*Demo).secondPass},
+	{"Meanwhile, in the old cluster", (*Demo).changes},
+	{"Pull request freeze: developers stop, and what changed is brought over", (*Demo).freeze},
+	{"Pull requests of the canary: traffic moves at the edge, up to 100 %", (*Demo).canary},
+	{"And back: a reverting pull request", (*Demo).rollback},
 }
 
 // Run shows everything once. What it started is still running when it returns without an error: Close stops it.
@@ -81,8 +89,14 @@ func Run(ctx context.Context, c Config) (_ *Demo, err error) {
 // Close stops the daemon and removes what the demo wrote.
 func (d *Demo) Close() error {
 	var errs []error
+	if d.load != nil {
+		d.load.Stop()
+	}
 	if d.daemon != nil {
 		errs = append(errs, d.daemon.Stop())
+	}
+	if d.sync != nil {
+		errs = append(errs, d.sync.Stop())
 	}
 	if d.scenario != nil {
 		errs = append(errs, d.scenario.Close())
@@ -106,6 +120,9 @@ func (d *Demo) showLab(context.Context) error {
 	return nil
 }
 
+// bakeFor is how long each weight bakes here. In production it is minutes.
+const bakeFor = "4s"
+
 // stack is the stack of the sample that moves.
 var stack = estate.Must(estate.ParseStackName("prod"))
 
@@ -114,7 +131,8 @@ func (d *Demo) loadEstate(ctx context.Context) error {
 	description := d.Lab.Description()
 	s, err := scenario.New(ctx, scenario.Config{
 		Lab: description, Gate: description.Gate.URL, Dir: d.dir, Repository: lab.ValuesRepository,
-		Files: sample.Files(), Versions: sample.Versions(), Progress: bar.Set,
+		Files: scenario.Dress(sample.Files(), description.Edge, bakeFor), Versions: sample.Versions(), Progress: bar.Set,
+		Edge: description.Edge, Reviewed: true, Planted: "planted-",
 	})
 	if err != nil {
 		return err
@@ -129,6 +147,10 @@ func (d *Demo) loadEstate(ctx context.Context) error {
 		}
 	}
 	if err := s.LoadOldCluster(ctx, d.estate, d.migration); err != nil {
+		return err
+	}
+	// It outlives ctx: Close stops it.
+	if d.sync, err = s.StartSync(context.WithoutCancel(ctx), filepath.Join(filepath.Dir(d.Binary), "secret-sync"), d.estate, d.migration, d.log); err != nil {
 		return err
 	}
 	pipelines, err := s.SavePipelines(ctx, d.estate, d.migration.Product, stack)

@@ -48,7 +48,7 @@ func (s *Scenario) Start(ctx context.Context, binary string, log io.Writer) (*Da
 	if err != nil {
 		return nil, err
 	}
-	d.cmd.Env = append(d.cmd.Environ(), "AWS_ACCESS_KEY_ID="+s.Lab.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.Lab.AWS.SecretAccessKey)
+	d.cmd.Env = append(d.cmd.Environ(), s.Env()...)
 	dieWithParent(d.cmd)
 	address, last := make(chan string, 1), make(chan string, 1)
 	go func() {
@@ -88,6 +88,11 @@ func follow(from io.Reader, to io.Writer, address chan<- string) string {
 		}
 	}
 	return string(last)
+}
+
+// Env is what the program needs of its environment: AWS's own way to give credentials.
+func (s *Scenario) Env() []string {
+	return []string{"AWS_ACCESS_KEY_ID=" + s.Lab.AWS.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + s.Lab.AWS.SecretAccessKey}
 }
 
 // configure writes the daemon's configuration and the secrets that it names, once.

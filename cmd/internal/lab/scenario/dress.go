@@ -20,7 +20,7 @@ func Dress(files []estate.File, edge labtest.Edge, bake string) []estate.File {
 	out := make([]estate.File, 0, len(files))
 	for _, f := range files {
 		if strings.HasPrefix(f.Path, "migrations/") && strings.HasSuffix(f.Path, "/migration.yaml") {
-			text := smokeURL.ReplaceAllString(string(f.Data), edge.Upstreams[labtest.New].URL+"/healthz")
+			text := smokeURL.ReplaceAllString(string(f.Data), edge.Upstreams[labtest.New].URL+"/")
 			text = bakeTime.ReplaceAllString(text, "bake: "+bake)
 			text = samples.ReplaceAllString(text, "atLeast: 20")
 			text = strings.ReplaceAll(text, "[2m]", "[5s]")

@@ -11,9 +11,12 @@ import (
 // Report is what the daemon says of one migration at /api/v1/migrations, as far as it matters to those who watch.
 // It is written out here because the daemon's answer is an interface of its own.
 type Report struct {
-	Branch   string `json:"branch"`
-	Commit   string `json:"commit"`
-	Marker   struct{ Phase string }
+	Branch string `json:"branch"`
+	Commit string `json:"commit"`
+	Marker struct {
+		Phase  string
+		Weight int
+	}
 	Decision struct {
 		Kind   string
 		Step   int

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -77,3 +78,28 @@ func (s *Scenario) Said(ctx context.Context, number int) ([]*scm.Comment, error)
 	list, _, err := client.PullRequests.ListComments(ctx, s.repository(), number, &scm.ListOptions{Size: 50, Page: 1})
 	return list, err
 }
+
+// AwaitSaid waits for a comment under a pull request that begins so, and returns it.
+func (s *Scenario) AwaitSaid(ctx context.Context, number int, begins string) (string, error) {
+	var found string
+	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+		list, err := s.Said(ctx, number)
+		if err != nil {
+			return false, err
+		}
+		for _, c := range list {
+			if text := strings.TrimSpace(hidden.ReplaceAllString(c.Body, "")); strings.HasPrefix(text, begins) {
+				found = text
+				return true, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("wait for %q under pull request #%d: %w", begins, number, err)
+	}
+	return found, nil
+}
+
+// hidden is what a page does not show of a comment.
+var hidden = regexp.MustCompile(`(?s)<!--.*?-->`)

@@ -1,0 +1,68 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/jenkins-x/go-scm/scm"
+
+	"cutover/gitops/estate"
+)
+
+// Begin makes the migration's branch, as a person does who wants it to begin: at main, and without a marker.
+func (s *Scenario) Begin(ctx context.Context, m estate.Migration) error {
+	return s.gitea(ctx, http.MethodPost, "/repos/"+s.repository()+"/branches",
+		map[string]any{"new_branch_name": m.Branch, "old_branch_name": base}, nil, robot{}, false)
+}
+
+// Offer opens a person's pull request from a new branch, which begins at the head of into, and returns its number.
+func (s *Scenario) Offer(ctx context.Context, from, into, message string, files ...estate.File) (int, error) {
+	u, err := s.people.Fetch(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.people.Commit(ctx, estate.Change{Branch: from, Parent: u.Heads[into], Write: files, Message: message + "\n"}); err != nil {
+		return 0, err
+	}
+	client, err := s.Lab.Git.Client()
+	if err != nil {
+		return 0, err
+	}
+	title, _, _ := strings.Cut(message, "\n")
+	p, _, err := client.PullRequests.Create(ctx, s.repository(), &scm.PullRequestInput{Title: title, Head: from, Base: into})
+	if err != nil {
+		return 0, fmt.Errorf("open a pull request from %s into %s: %w", from, into, err)
+	}
+	return p.Number, nil
+}
+
+// Review is a pull request as it is now.
+func (s *Scenario) Review(ctx context.Context, number int) (*scm.PullRequest, error) {
+	client, err := s.Lab.Git.Client()
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := client.PullRequests.Find(ctx, s.repository(), number)
+	return p, err
+}
+
+// Reviews are all pull requests, open or not.
+func (s *Scenario) Reviews(ctx context.Context) ([]*scm.PullRequest, error) {
+	client, err := s.Lab.Git.Client()
+	if err != nil {
+		return nil, err
+	}
+	var all []*scm.PullRequest
+	for page := 1; ; page++ {
+		list, _, err := client.PullRequests.List(ctx, s.repository(), &scm.PullRequestListOptions{Open: true, Closed: true, Size: 50, Page: page})
+		all = append(all, list...)
+		if err != nil || len(list) == 0 {
+			return all, err
+		}
+	}
+}
+
+// Robot is the name of the daemon's user at the git host.
+func (s *Scenario) Robot() string { return s.robot.name }
