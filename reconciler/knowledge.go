@@ -3,6 +3,7 @@ package reconciler
 import (
 	"time"
 
+	"cutover/generator"
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/gitops/review"
@@ -15,8 +16,11 @@ import (
 // knowledge is what was observed of one migration and need not be asked again until it may have changed. It is a cache,
 // which a full pass forgets; only what was started, and what was told, is kept beyond that.
 type knowledge struct {
-	desired     *desired
-	have        map[string][]pipeline.Document // Gate's pipelines, by application
+	desired *desired
+	have    map[string][]pipeline.Document // Gate's pipelines, by application
+	// compared is how these compare with the pipelines of comparedFor; nil once either is another.
+	compared    []generator.Change
+	comparedFor *desired
 	deployments map[estate.ServiceID]history
 	units       map[estate.ServiceID]standing
 	// started are deployments that were triggered and that no list has shown yet.
@@ -113,7 +117,7 @@ func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 
 // forget drops every observation, but not what was started: that is remembered until a list shows it.
 func (k *knowledge) forget() {
-	k.desired = nil // the cluster may serve other kinds by now
+	k.desired, k.comparedFor = nil, nil // the cluster may serve other kinds by now
 	k.have = map[string][]pipeline.Document{}
 	k.deployments = map[estate.ServiceID]history{}
 	k.units = map[estate.ServiceID]standing{}

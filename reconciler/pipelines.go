@@ -16,17 +16,14 @@ func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowle
 	if err := r.listPipelines(ctx, d, k); err != nil {
 		return err
 	}
-	var have []pipeline.Document
-	for _, docs := range k.have {
-		have = append(have, docs...)
+	if k.comparedFor != d {
+		changes, err := r.comparePipelines(d, k)
+		if err != nil {
+			return fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
+		}
+		k.compared, k.comparedFor = changes, d
 	}
-	if len(d.pipelines) == 0 && !slices.ContainsFunc(have, isOurs) {
-		return nil // a stack that is deployed directly needs none
-	}
-	changes, err := generator.Plan(d.pipelines, have, r.Generator)
-	if err != nil {
-		return fmt.Errorf("pipelines of stack %s: %w", d.migration.To.Stack, err)
-	}
+	changes := k.compared
 	e.Pipelines = make([]evidence.Pipeline, 0, len(changes))
 	for _, c := range changes {
 		p := evidence.Pipeline{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
@@ -36,6 +33,18 @@ func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowle
 		e.Pipelines = append(e.Pipelines, p)
 	}
 	return nil
+}
+
+// comparePipelines compares what git names with what Gate has.
+func (r *Reconciler) comparePipelines(d *desired, k *knowledge) ([]generator.Change, error) {
+	var have []pipeline.Document
+	for _, docs := range k.have {
+		have = append(have, docs...)
+	}
+	if len(d.pipelines) == 0 && !slices.ContainsFunc(have, isOurs) {
+		return nil, nil // a stack that is deployed directly needs none
+	}
+	return generator.Plan(d.pipelines, have, r.Generator)
 }
 
 func isOurs(doc pipeline.Document) bool {
@@ -75,6 +84,7 @@ func (r *Reconciler) listPipelines(ctx context.Context, d *desired, k *knowledge
 	}
 	for i, name := range ask {
 		k.have[name] = lists[i]
+		k.comparedFor = nil
 	}
 	return nil
 }

@@ -234,6 +234,10 @@ type Workloads interface {
 	// Restart sets an annotation in a workload's Pod template, as a field of its own manager, and so begins a rollout
 	// unless the annotation is there already.
 	Restart(ctx context.Context, workload object.Ref, annotation, value string) error
+	// SecretKey reads one key of a Secret, from the API server itself, and tells which of the candidates it equals: its
+	// index, or -1 for none of them. A Secret or key that is not there is failure.ErrNotFound. The value is compared, and
+	// goes nowhere.
+	SecretKey(ctx context.Context, secret object.Ref, key string, candidates []string) (int, error)
 	// RunCronJob makes a Job of that name from a CronJob's template, unless it exists.
 	RunCronJob(ctx context.Context, cronJob object.Ref, name string) error
 }

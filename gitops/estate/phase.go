@@ -58,6 +58,9 @@ type Marker struct {
 	// Weight is the share of traffic that the new cluster should get, in percent, 0 to 100. It is set in
 	// the canary phase only.
 	Weight int `json:"weight,omitempty"`
+	// Attempt counts from 1 how often the same checkpoint is tried; 0 is the first time. A weight that failed is tried
+	// again by a marker with the next attempt.
+	Attempt int `json:"attempt,omitempty"`
 	// Paused says why the migration stands still; "" if it does not. What it has reached is kept up.
 	Paused string `json:"paused,omitempty"`
 }

@@ -41,6 +41,8 @@ type Arrival struct {
 	Commit    string // its head when it was merged
 	MergedBy  string
 	Approvers []string // who approved its last commit, sorted; nobody who also wrote it
+	// Messages are those of the pull request's own commits, oldest first: a squash may have dropped them.
+	Messages []string
 }
 
 // Status is what a commit's status says in one context.

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,7 +29,7 @@ func (s *Scenario) Trigger(ctx context.Context, application, name, version strin
 	for _, doc := range list {
 		if doc.Name() == name {
 			return client.Trigger(ctx, pipeline.Trigger{
-				Application: application, PipelineID: doc.ID(), Parameters: map[string]string{"version": version, "valuesBranch": base},
+				Application: application, PipelineID: doc.ID(), CorrelationID: "developer-" + rand.Text(), Parameters: map[string]string{"version": version, "valuesBranch": base},
 			})
 		}
 	}
