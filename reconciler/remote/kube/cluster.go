@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
@@ -46,6 +47,7 @@ type Cluster struct {
 	discovery *discovery.DiscoveryClient
 	dynamic   dynamic.Interface
 	metadata  metadata.Interface
+	core      corev1.CoreV1Interface
 
 	ctx    context.Context // of everything that runs in the background; Close ends it
 	cancel context.CancelFunc
@@ -98,6 +100,9 @@ func New(c Config) (*Cluster, error) {
 		return nil, fmt.Errorf("kube: %w", err)
 	}
 	if k.metadata, err = metadata.NewForConfigAndClient(config, transport); err != nil {
+		return nil, fmt.Errorf("kube: %w", err)
+	}
+	if k.core, err = corev1.NewForConfigAndClient(config, transport); err != nil {
 		return nil, fmt.Errorf("kube: %w", err)
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())

@@ -13,7 +13,8 @@
 // member. After a write the caller sees its result: Apply and Prune wait until the informers have it.
 //
 // What is decided once, and decides what may start, is asked of the API server itself and of no cache: how ready the cluster
-// is (Survey), what it would take (DryRun, which writes nothing), and which Pods there are (Pods).
+// is (Survey), what it would take (DryRun, which writes nothing), which Pods there are (Pods), and what a Secret says
+// (SecretKey, which compares it with what it may say and gives it to nobody).
 //
 // Errors are wrapped around those of package failure.
 package kube
