@@ -169,8 +169,12 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 	if err != nil {
 		return outlook{}, err
 	}
+	was := k.course
 	if k.course, err = r.courseOf(ctx, d, k); err != nil {
 		return outlook{}, err
+	}
+	if was == nil || was.at != k.course.at {
+		k.secrets.forget() // what the copy should be depends on the marker
 	}
 	o := outlook{desired: d}
 	if o.evidence, err = r.observe(ctx, d, k); err != nil {
