@@ -22,6 +22,7 @@ type SurveyedCluster interface {
 	DryRun(ctx context.Context, objects []object.Object) ([]evidence.Rejection, error)
 	Pods(ctx context.Context, namespace string, selector map[string]string) ([]object.Pod, error)
 	Restart(ctx context.Context, workload object.Ref, annotation, value string) error
+	SecretKey(ctx context.Context, secret object.Ref, key string, candidates []string) (int, error)
 	RunCronJob(ctx context.Context, cronJob object.Ref, name string) error
 }
 

@@ -195,6 +195,21 @@ func (k Kubernetes) Restart(ctx context.Context, workload object.Ref, annotation
 	})
 }
 
+// SecretKey implements reconciler.Workloads.
+func (k Kubernetes) SecretKey(ctx context.Context, secret object.Ref, key string, candidates []string) (int, error) {
+	at := fmt.Sprintf("key %s of secret %s/%s in %s", key, secret.Namespace, secret.Name, k.c.name)
+	return look(ctx, k.p, portKubernetes, at, false, func() (int, error) {
+		l, exists := k.c.objects[object.Ref{Kind: "Secret", Namespace: secret.Namespace, Name: secret.Name}]
+		if !exists {
+			return -1, fmt.Errorf("%w: there is no such Secret", failure.ErrNotFound)
+		}
+		if _, there, _ := unstructured.NestedString(l.object.Object, "data", key); !there {
+			return -1, fmt.Errorf("%w: it has no such key", failure.ErrNotFound)
+		}
+		return slices.Index(candidates, k.c.secretValue(secret.Namespace, secret.Name, key)), nil
+	})
+}
+
 // RunCronJob implements reconciler.Workloads. The Job ends a while later, well unless FailJobs says otherwise.
 func (k Kubernetes) RunCronJob(ctx context.Context, cronJob object.Ref, name string) error {
 	return do(ctx, k.p, portKubernetes, fmt.Sprintf("job %s of %s in %s", name, cronJob, k.c.name), func() error {
