@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"cutover/reconciler/failure"
@@ -53,13 +51,7 @@ func (k *Cluster) Live(ctx context.Context, set object.Set, refs []object.Ref) (
 		if !ok {
 			continue
 		}
-		o := w.get(ref.Namespace, ref.Name)
-		if o != nil && withoutData(o) {
-			if o, err = k.whole(ctx, ref); err != nil {
-				return object.Live{}, fmt.Errorf("live objects of %s: %w", set, err)
-			}
-		}
-		if o != nil {
+		if o := w.get(ref.Namespace, ref.Name); o != nil {
 			found[ref.Key()] = o
 		}
 	}
@@ -79,18 +71,6 @@ func (k *Cluster) Live(ctx context.Context, set object.Set, refs []object.Ref) (
 	}
 	slices.SortFunc(live.Objects, func(a, b object.Object) int { return object.RefOf(a).Compare(object.RefOf(b)) })
 	return live, nil
-}
-
-// whole reads a stranger's Secret that was asked for by its name, such as one that secret-sync made: the cache does not
-// have what it holds. It is nil if it is gone by now.
-func (k *Cluster) whole(ctx context.Context, ref object.Ref) (object.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	o, err := k.dynamic.Resource(secretResource).Namespace(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // as the cache says it
-	}
-	return o, wrap("get", ref, err)
 }
 
 // catalogWith returns a catalog that is new enough to know all kinds asked for, if the cluster serves them.

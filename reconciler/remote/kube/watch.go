@@ -204,11 +204,6 @@ func stranger(o *unstructured.Unstructured) bool {
 	return o.GetLabels()[object.LabelPartOf] == "" && o.GetAnnotations()["moniker.spinnaker.io/application"] == ""
 }
 
-// withoutData tells whether slim has taken out what a Secret holds.
-func withoutData(o *unstructured.Unstructured) bool {
-	return o.GetKind() == "Secret" && o.GroupVersionKind().Group == "" && stranger(o)
-}
-
 // watchKinds makes the catalog stale whenever a CRD or an APIService changes.
 func (k *Cluster) watchKinds() {
 	for _, gvr := range []schema.GroupVersionResource{
