@@ -18,4 +18,11 @@ type Evidence struct {
 	Links      []Link                 // step 11
 	Silences   []Silence              // step 13: those that carry the migration's mark
 	Edge       Edge                   // steps 14 and 15
+	Unseen     []Unseen               // systems that could not be looked at
+}
+
+// Unseen is a system that could not be looked at: what the evidence says of it is nothing.
+type Unseen struct {
+	What   string // such as "secrets"
+	Reason string
 }

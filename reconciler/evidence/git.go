@@ -46,6 +46,9 @@ type Main struct {
 	// Take are the paths that a merge would take over, Conflicts those that both sides changed.
 	Take      []string
 	Conflicts []Conflict
+	// Unusable says why what the base branch has cannot be read; "" if it can. Merging it would make the migration's
+	// branch unusable, too.
+	Unusable string
 }
 
 // Conflict is a path that both branches changed since they parted.
