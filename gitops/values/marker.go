@@ -18,16 +18,17 @@ func (p *pass) readMarker(m *migrationFiles) {
 		return
 	}
 	var content struct {
-		Phase  string
-		Weight *int
-		Paused string
+		Phase   string
+		Weight  *int
+		Attempt int
+		Paused  string
 	}
 	if err := f.decode(&content); err != nil {
 		f.report(nil, "%s", err)
 		return
 	}
 	m.spec.Marker.Phase, _ = estate.ParsePhase(content.Phase) // the schema has checked it
-	m.spec.Marker.Paused = content.Paused
+	m.spec.Marker.Attempt, m.spec.Marker.Paused = content.Attempt, content.Paused
 	if m.spec.Marker.Phase != estate.Canary || content.Weight == nil {
 		return
 	}
@@ -43,15 +44,20 @@ func (p *pass) readMarker(m *migrationFiles) {
 }
 
 // MarkerFile is the content of a phase.yaml that says m: the same bytes for the same marker, and the marker again when it
-// is read. A weight outside the canary, and a blank reason to pause, are left out, as no file may hold them.
+// is read. A weight outside the canary, the first attempt, and a blank reason to pause are left out, as no file may hold
+// them.
 func MarkerFile(m estate.Marker) []byte {
 	content := struct {
-		Phase  string `yaml:"phase"`
-		Weight *int   `yaml:"weight,omitempty"`
-		Paused string `yaml:"paused,omitempty"`
+		Phase   string `yaml:"phase"`
+		Weight  *int   `yaml:"weight,omitempty"`
+		Attempt int    `yaml:"attempt,omitempty"`
+		Paused  string `yaml:"paused,omitempty"`
 	}{Phase: m.Phase.String()}
 	if m.Phase == estate.Canary {
 		content.Weight = &m.Weight
+	}
+	if m.Attempt > 1 {
+		content.Attempt = m.Attempt
 	}
 	if reason := strings.ToValidUTF8(m.Paused, "?"); strings.TrimSpace(reason) != "" {
 		content.Paused = reason

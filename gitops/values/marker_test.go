@@ -17,11 +17,13 @@ func TestMarkerFile(t *testing.T) {
 		marker estate.Marker
 		want   string
 	}{
-		"a phase":                          {estate.Marker{Phase: estate.Freeze}, "phase: freeze\n"},
-		"the canary always has its weight": {estate.Marker{Phase: estate.Canary}, "phase: canary\nweight: 0\n"},
-		"a weight":                         {estate.Marker{Phase: estate.Canary, Weight: 25}, "phase: canary\nweight: 25\n"},
-		"a weight elsewhere is left out":   {estate.Marker{Phase: estate.Swap, Weight: 100}, "phase: swap\n"},
-		"a pause":                          {estate.Marker{Phase: estate.Canary, Weight: 5, Paused: "the mesh is upgraded"}, "phase: canary\nweight: 5\npaused: the mesh is upgraded\n"},
+		"a phase":                                 {estate.Marker{Phase: estate.Freeze}, "phase: freeze\n"},
+		"the canary always has its weight":        {estate.Marker{Phase: estate.Canary}, "phase: canary\nweight: 0\n"},
+		"a weight":                                {estate.Marker{Phase: estate.Canary, Weight: 25}, "phase: canary\nweight: 25\n"},
+		"a weight elsewhere is left out":          {estate.Marker{Phase: estate.Swap, Weight: 100}, "phase: swap\n"},
+		"a pause":                                 {estate.Marker{Phase: estate.Canary, Weight: 5, Paused: "the mesh is upgraded"}, "phase: canary\nweight: 5\npaused: the mesh is upgraded\n"},
+		"another attempt":                         {estate.Marker{Phase: estate.Canary, Weight: 5, Attempt: 2, Paused: "lunch"}, "phase: canary\nweight: 5\nattempt: 2\npaused: lunch\n"},
+		"the first attempt is not counted":        {estate.Marker{Phase: estate.Deploy, Attempt: 1}, "phase: deploy\n"},
 		"a reason that reads like something else": {estate.Marker{Phase: estate.Deploy, Paused: "yes"}, "phase: deploy\npaused: \"yes\"\n"},
 		"a blank reason is none":                  {estate.Marker{Phase: estate.Deploy, Paused: " \n"}, "phase: deploy\n"},
 	} {
@@ -47,6 +49,7 @@ func TestMarkerFileIsRead(t *testing.T) {
 		if want.Phase == estate.Canary {
 			want.Weight = []int{0, 1, 5, 25, 50, 100}[random.IntN(6)]
 		}
+		want.Attempt = []int{0, 0, 2, 3, 999}[random.IntN(5)]
 		for range random.IntN(5) {
 			want.Paused += words[random.IntN(len(words))]
 		}
@@ -61,8 +64,11 @@ func TestMarkerFileIsRead(t *testing.T) {
 		if string(again) != string(file) {
 			t.Fatalf("%s is read as %+v and written as %s", file, got, again)
 		}
-		if got.Phase != want.Phase || got.Weight != want.Weight || got.Paused != reason(want.Paused) {
+		if got.Phase != want.Phase || got.Weight != want.Weight || got.Attempt != want.Attempt || got.Paused != reason(want.Paused) {
 			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		if alone, problems := ParseMarker("phase.yaml", file); problems.Err() != nil || alone != got {
+			t.Fatalf("alone it is read as %+v, want %+v: %v", alone, got, problems)
 		}
 	}
 }

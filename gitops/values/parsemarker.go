@@ -14,13 +14,14 @@ func ParseMarker(path string, data []byte) (estate.Marker, Problems) {
 		return estate.Marker{}, problems
 	}
 	var content struct {
-		Phase  string
-		Weight int
-		Paused string
+		Phase   string
+		Weight  int
+		Attempt int
+		Paused  string
 	}
 	if err := c.document.decode(&content); err != nil {
 		return estate.Marker{}, Problems{{File: path, Line: 1, Message: err.Error()}}
 	}
 	p, _ := estate.ParsePhase(content.Phase) // the schema has checked it
-	return estate.Marker{Phase: p, Weight: content.Weight, Paused: content.Paused}, nil
+	return estate.Marker{Phase: p, Weight: content.Weight, Attempt: content.Attempt, Paused: content.Paused}, nil
 }
