@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -18,7 +19,8 @@ const managedUser = "@managed-service-account"
 // itself. `disabled`, `locked` and `spelEvaluator` do count.
 func Same(want, have Document) bool {
 	want, have = compared(want, have)
-	return bytes.Equal(Canonical(want), Canonical(have))
+	// Most are equal in every type, and then need not be written out.
+	return reflect.DeepEqual(want, have) || bytes.Equal(Canonical(want), Canonical(have))
 }
 
 // FirstDifference returns the path of the first field in which the documents are not the Same, such as

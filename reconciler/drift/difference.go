@@ -167,12 +167,10 @@ func withoutNulls(v any) any {
 	return v
 }
 
-// wholeContext is more lines than any object has: the parts around a difference say where it is.
-const wholeContext = 1 << 20
-
 func unified(have, want map[string]any) string {
 	from, to := text(have), text(want)
-	out, err := udiff.ToUnified("live", "git", from, udiff.Lines(from, to), wholeContext)
+	whole := strings.Count(from, "\n") + 1 // the parts around a difference say where it is
+	out, err := udiff.ToUnified("live", "git", from, udiff.Lines(from, to), whole)
 	if err != nil {
 		// Only edits that do not fit the text are an error, and these were made from it.
 		panic(err)

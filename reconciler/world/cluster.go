@@ -62,6 +62,7 @@ type cluster struct {
 // live is an object in the cluster. The object itself is replaced, never changed.
 type live struct {
 	object  object.Object
+	partOf  string                    // the set that the object is a member of
 	configs map[string]map[string]any // what each writer wants of it
 }
 
@@ -125,7 +126,7 @@ func (c *cluster) put(l *live, o object.Object) {
 	}
 	o.SetResourceVersion(strconv.Itoa(c.writes))
 	o.SetManagedFields(managed(l.configs))
-	l.object = o
+	l.object, l.partOf = o, o.GetLabels()[object.LabelPartOf]
 	c.touched = append(c.touched, object.Set{Namespace: o.GetNamespace(), Name: o.GetName()})
 }
 

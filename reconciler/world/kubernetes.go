@@ -29,7 +29,8 @@ func (k Kubernetes) Capabilities(ctx context.Context) (manifest.Capabilities, er
 	})
 }
 
-// Live implements reconciler.Observer.
+// Live implements reconciler.Observer. The objects are the world's own: who changes them changes the world, so that the
+// simulation is slow only where it has to be.
 func (k Kubernetes) Live(ctx context.Context, set object.Set, refs []object.Ref) (object.Live, error) {
 	return look(ctx, k.p, portKubernetes, fmt.Sprintf("live %s of %s", set, k.c.name), false, func() (object.Live, error) {
 		asked := map[object.Ref]bool{}
@@ -39,8 +40,8 @@ func (k Kubernetes) Live(ctx context.Context, set object.Set, refs []object.Ref)
 		id := set.ID()
 		out := object.Live{Complete: true}
 		for key, l := range k.c.objects {
-			if asked[key] || l.object.GetLabels()[object.LabelPartOf] == id {
-				out.Objects = append(out.Objects, l.object.DeepCopy())
+			if asked[key] || l.partOf == id {
+				out.Objects = append(out.Objects, l.object)
 			}
 		}
 		slices.SortFunc(out.Objects, func(a, b object.Object) int { return object.RefOf(a).Compare(object.RefOf(b)) })

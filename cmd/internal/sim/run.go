@@ -72,7 +72,8 @@ type run struct {
 	full    time.Time
 	retry   time.Duration
 	seen    int // changes of the new cluster
-	last    string
+	stands  string // where it stood then
+	last    string // what was told last
 }
 
 // Run simulates one migration.
@@ -234,11 +235,15 @@ func (s *run) touch(scope *reconciler.Scope) {
 func (s *run) look() {
 	for _, report := range s.r.Reports() {
 		d := report.Decision
-		now := fmt.Sprint(report.Marker, d.Kind, d.Step, d.Reason)
+		stands := fmt.Sprint(report.Marker, d.Kind, d.Step, d.Reason.Code)
+		if stands != s.stands { // what the reason says may count on for ever
+			s.stands, s.changed = stands, s.w.Now()
+		}
+		now := stands + d.Reason.Text
 		if now == s.last {
 			continue
 		}
-		s.last, s.changed = now, s.w.Now()
+		s.last = now
 		if s.trace != nil {
 			_, _ = fmt.Fprintf(s.trace, "== %s: %s step %d: %s: %s\n", report.Marker, d.Kind, d.Step, d.Reason.Code, d.Reason.Text)
 		}
