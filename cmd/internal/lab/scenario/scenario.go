@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jenkins-x/go-scm/scm"
@@ -29,6 +28,8 @@ type Config struct {
 	Versions map[string]estate.Version
 	// Poll is how often the daemon asks git for commits; default 2s.
 	Poll time.Duration
+	// Schedule is when the daemon asks for everything anew, as in its configuration; default @every 30s.
+	Schedule string
 	// Reviewed lets no marker count that did not arrive by a merged pull request.
 	Reviewed bool
 	// Edge is the fleet of proxies that the product's traffic goes through.
@@ -60,16 +61,18 @@ func New(ctx context.Context, c Config) (*Scenario, error) {
 	if c.Poll == 0 {
 		c.Poll = 2 * time.Second
 	}
+	if c.Schedule == "" {
+		c.Schedule = "@every 30s"
+	}
 	s := &Scenario{Config: c}
 	client, err := s.Lab.Git.Client()
 	if err != nil {
 		return nil, err
 	}
-	made, _, err := client.Repositories.Create(ctx, &scm.RepositoryInput{Name: c.Repository, Private: true})
-	if err != nil {
+	if _, _, err := client.Repositories.Create(ctx, &scm.RepositoryInput{Name: c.Repository, Private: true}); err != nil {
 		return nil, fmt.Errorf("create repository %s: %w", c.Repository, err)
 	}
-	s.URL = strings.TrimSuffix(made.Clone, "/")
+	s.URL = s.Lab.Git.URL + "/" + s.repository() + ".git"
 	s.people, err = repo.Open(ctx, repo.Config{
 		URL: s.URL, Dir: filepath.Join(c.Dir, "people"),
 		Auth:   repo.Auth{Username: c.Lab.Git.Username, Token: c.Lab.Git.Token},

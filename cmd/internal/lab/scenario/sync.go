@@ -30,7 +30,7 @@ func (s *Scenario) StartSync(ctx context.Context, binary string, e *estate.Estat
 	}
 	cmd := exec.CommandContext(ctx, binary,
 		"--kubeconfig", s.Lab.Clusters[labtest.New].Kubeconfig, "--vault-address", s.Lab.Vault.Address, "--vault-token-file", token,
-		"--root", to.Secrets, "--interval", "1s", "--listen", "127.0.0.1:0")
+		"--root", to.Secrets, "--instance", m.Product.String(), "--interval", "1s", "--listen", "127.0.0.1:0")
 	cmd.Stdout, cmd.Stderr = log, log
 	dieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
