@@ -24,6 +24,9 @@ const (
 // commits, if merging kept them; or as the copy of one that rebasing made. What the host relates to a commit is only
 // where the search begins: it also lists pull requests that merely contain it, or into other branches.
 //
+// The messages are those of the commits that the pull request had when it was merged, whatever became of its branch since.
+// Of a pull request with more than 250 commits, GitHub lists no others.
+//
 // That the commit is on the branch now is the caller's to know.
 func (c *Client) Arrival(ctx context.Context, branch, hash string) (review.Arrival, error) {
 	a, err := c.arrival(ctx, branch, hash)
@@ -93,7 +96,16 @@ func (c *Client) broughtBy(ctx context.Context, number int, branch string, of co
 	}
 	return review.Arrival{
 		Number: p.Number, URL: p.URL, Commit: p.Commit, MergedBy: p.mergedBy, Approvers: approvers(p, own, verdicts),
+		Messages: messages(own),
 	}, true, nil
+}
+
+func messages(own []commit) []string {
+	var all []string
+	for _, c := range own {
+		all = append(all, c.message)
+	}
+	return all
 }
 
 // brought tells whether merging p put the commit on its base branch.

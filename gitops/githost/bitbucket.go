@@ -274,12 +274,14 @@ func (c bitbucketCommit) convert() commit {
 	return out
 }
 
+// commits are listed newest first.
 func (b *bitbucketHost) commits(ctx context.Context, number int) ([]commit, error) {
 	list, err := bitbucketPages[bitbucketCommit](ctx, b, b.one(number)+"/commits", b.list(), mostPages)
 	var all []commit
 	for _, c := range list {
 		all = append(all, c.convert())
 	}
+	slices.Reverse(all)
 	return all, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -279,12 +280,14 @@ func (c serverCommit) convert() commit {
 	return out
 }
 
+// commits are listed newest first.
 func (s *serverHost) commits(ctx context.Context, number int) ([]commit, error) {
 	list, err := serverPages[serverCommit](ctx, s, s.one(number)+"/commits", s.list(), mostPages)
 	var all []commit
 	for _, c := range list {
 		all = append(all, c.convert())
 	}
+	slices.Reverse(all)
 	return all, err
 }
 

@@ -272,6 +272,7 @@ func (c githubCommit) convert() commit {
 	return out
 }
 
+// commits are listed by GitHub oldest first, and by Gitea newest first.
 func (g *githubHost) commits(ctx context.Context, number int) ([]commit, error) {
 	query := g.list()
 	if g.gitea {
@@ -281,6 +282,9 @@ func (g *githubHost) commits(ctx context.Context, number int) ([]commit, error) 
 	var all []commit
 	for _, c := range list {
 		all = append(all, c.convert())
+	}
+	if g.gitea {
+		slices.Reverse(all)
 	}
 	return all, err
 }

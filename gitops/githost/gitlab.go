@@ -175,12 +175,14 @@ func (c gitlabCommit) convert() commit {
 	return commit{hash: c.ID, parents: c.Parents, message: c.Message, author: c.Name + " <" + c.Email + ">", written: c.Date}
 }
 
+// commits are listed newest first.
 func (g *gitlabHost) commits(ctx context.Context, number int) ([]commit, error) {
 	list, err := pages[gitlabCommit](ctx, g.api, g.one(number)+"/commits", g.list(), mostPages)
 	var all []commit
 	for _, c := range list {
 		all = append(all, c.convert())
 	}
+	slices.Reverse(all)
 	return all, err
 }
 

@@ -28,7 +28,7 @@ type product interface {
 	close(ctx context.Context, number int) error
 	// paths may repeat a path.
 	paths(ctx context.Context, number int) ([]string, error)
-	// commits are those of a pull request, in any order.
+	// commits are those of a pull request, oldest first; of one that was merged, those that it had then.
 	commits(ctx context.Context, number int) ([]commit, error)
 
 	commit(ctx context.Context, hash string) (commit, error)

@@ -35,7 +35,7 @@ var fixtures = map[githost.Kind]answers{
 		"GET repos/orbit/values/pulls/2": `{"number":2,"html_url":"u2","state":"closed","user":{"login":"daemon"},"merged_at":"2026-01-02T00:00:00Z","merged_by":{"login":"boss"},
 			"merge_commit_sha":"` + merge + `","head":{"ref":"x","sha":"` + head + `","repo":null},"base":{"ref":"main"}}`,
 		"GET repos/orbit/values/pulls/1/files":               `[{"filename":"b","previous_filename":"a","status":"renamed"}]`,
-		"GET repos/orbit/values/pulls/2/commits":             `[{"sha":"` + head + `","author":{"login":"daemon"},"commit":{"message":"m","author":{"date":"2026-01-01T00:00:00Z"}}}]`,
+		"GET repos/orbit/values/pulls/2/commits":             `[{"sha":"` + base + `","commit":{"message":"first"}},{"sha":"` + head + `","author":{"login":"daemon"},"commit":{"message":"m","author":{"date":"2026-01-01T00:00:00Z"}}}]`,
 		"GET repos/orbit/values/commits/" + merge:            `{"sha":"` + merge + `","commit":{"author":{"date":"2026-01-02T00:00:00Z"}}}`,
 		"GET repos/orbit/values/commits/" + merge + "/pulls": `[{"number":1},{"number":2}]`,
 		"GET repos/orbit/values/pulls/1/reviews":             `[]`,
@@ -58,7 +58,7 @@ var fixtures = map[githost.Kind]answers{
 		"GET projects/orbit%2Fvalues/merge_requests/2": `{"iid":2,"web_url":"u2","state":"merged","author":{"username":"daemon"},"source_branch":"x","target_branch":"main","sha":"` + head + `",
 			"merged_at":"2026-01-02T00:00:00Z","merge_user":{"username":"boss"},"merge_commit_sha":null,"squash_commit_sha":"` + merge + `"}`,
 		"GET projects/orbit%2Fvalues/merge_requests/1/diffs":                          `[{"old_path":"a","new_path":"b","renamed_file":true}]`,
-		"GET projects/orbit%2Fvalues/merge_requests/2/commits":                        `[{"id":"` + head + `"}]`,
+		"GET projects/orbit%2Fvalues/merge_requests/2/commits":                        `[{"id":"` + head + `","message":"m"},{"id":"` + base + `","message":"first"}]`,
 		"GET projects/orbit%2Fvalues/repository/commits/" + merge:                     `{"id":"` + merge + `","authored_date":"2026-01-02T00:00:00Z"}`,
 		"GET projects/orbit%2Fvalues/repository/commits/" + merge + "/merge_requests": `[{"iid":1},{"iid":2}]`,
 		"GET projects/orbit%2Fvalues/merge_requests/1/approvals":                      `{"approved_by":[]}`,
@@ -87,7 +87,7 @@ var fixtures = map[githost.Kind]answers{
 			"source":{"branch":{"name":"x"},"commit":{"hash":"111111111111"}},"destination":{"branch":{"name":"main"}},"links":{"html":{"href":"u2"}},
 			"participants":[{"user":{"account_id":"rev"},"approved":true},{"user":{"account_id":"stale"},"approved":true},{"user":{"account_id":"late"},"approved":true},{"user":{"account_id":"gone"},"approved":false}]}`,
 		"GET repositories/orbit/values/pullrequests/1/diffstat": `{"values":[{"old":{"path":"a"},"new":{"path":"b"}},{"old":null,"new":{"path":"b"}}]}`,
-		"GET repositories/orbit/values/pullrequests/2/commits":  `{"values":[{"hash":"` + head + `"}]}`,
+		"GET repositories/orbit/values/pullrequests/2/commits":  `{"values":[{"hash":"` + head + `","message":"m"},{"hash":"` + base + `","message":"first"}]}`,
 		"GET repositories/orbit/values/commit/" + merge:         `{"hash":"` + merge + `","date":"2026-01-02T00:00:00Z"}`,
 		"GET repositories/orbit/values/commit/222222222222":     `{"hash":"` + merge + `","date":"2026-01-02T00:00:00Z"}`,
 		"GET repositories/orbit/values/commit/111111111111":     `{"hash":"` + head + `"}`,
@@ -116,7 +116,7 @@ var fixtures = map[githost.Kind]answers{
 			"reviewers":[{"user":{"name":"rev"},"status":"APPROVED","lastReviewedCommit":"` + head + `"},{"user":{"name":"stale"},"status":"APPROVED","lastReviewedCommit":"` + base + `"}],
 			"participants":[{"user":{"name":"gone"},"status":"UNAPPROVED","lastReviewedCommit":"` + head + `"},{"user":{"name":"late"},"status":"APPROVED","lastReviewedCommit":"` + head + `"}]}`,
 		"GET projects/orbit/repos/values/pull-requests/1/changes":             `{"isLastPage":true,"values":[{"path":{"toString":"b"},"srcPath":{"toString":"a"}}]}`,
-		"GET projects/orbit/repos/values/pull-requests/2/commits":             `{"isLastPage":true,"values":[{"id":"` + head + `"}]}`,
+		"GET projects/orbit/repos/values/pull-requests/2/commits":             `{"isLastPage":true,"values":[{"id":"` + head + `","message":"m"},{"id":"` + base + `","message":"first"}]}`,
 		"GET projects/orbit/repos/values/commits/" + merge:                    `{"id":"` + merge + `"}`,
 		"GET projects/orbit/repos/values/commits/" + merge + "/pull-requests": `{"isLastPage":true,"values":[{"id":1},{"id":2}]}`,
 		"GET projects/orbit/repos/values/pull-requests/2/activities": `{"isLastPage":true,"values":[{"id":9,"action":"MERGED","user":{"name":"boss"},"createdDate":1767312000000},
@@ -201,7 +201,9 @@ func TestProducts(t *testing.T) {
 				arrival, err = client.Arrival(ctx, "main", merge)
 				fixture["GET repositories/orbit/values/pullrequests"] = `{"values":[` + cloudPull1 + `]}`
 			}
-			check("arrival", arrival, review.Arrival{Number: 2, URL: "u2", Commit: head, MergedBy: "boss", Approvers: []string{"rev"}}, err)
+			check("arrival", arrival, review.Arrival{
+				Number: 2, URL: "u2", Commit: head, MergedBy: "boss", Approvers: []string{"rev"}, Messages: []string{"first", "m"},
+			}, err)
 			said, err := client.Comments(ctx, 1)
 			for i := range said {
 				said[i].At = said[i].At.UTC()

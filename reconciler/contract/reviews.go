@@ -53,8 +53,11 @@ type Forge interface {
 	Commit(t *testing.T, branch, message string, files map[string]string) string
 	// Line is a commit and those below it on its first-parent line, newest first.
 	Line(t *testing.T, commit string, length int) []string
-	// Merge merges a pull request as the reviewer and returns the new head of its base branch.
+	// Merge merges a pull request as the reviewer and returns the new head of its base branch. The message of a squash has
+	// nothing of those of the commits.
 	Merge(t *testing.T, number int, method MergeMethod) string
+	// DeleteBranch deletes the branch of a pull request that was merged.
+	DeleteBranch(t *testing.T, branch string)
 	// Approve adds a review, of the pull request as it is now, that approves.
 	Approve(t *testing.T, number int, as, text string)
 	// Say adds a comment.
@@ -84,6 +87,7 @@ func Reviews(t *testing.T, open func(t *testing.T) Forge) {
 		"an unmerged commit has not arrived":                forge.unmerged,
 		"an approval counts for the head that was merged":   forge.approvedBefore,
 		"what follows a merge does not change the arrival":  forge.movedOn,
+		"a branch that is gone does not change the arrival": forge.branchGone,
 		"comments and reviews are listed, oldest first":     forge.said,
 		"our comment is edited in place":                    forge.commentEdited,
 		"two comments at once give one":                     forge.commentedAtOnce,

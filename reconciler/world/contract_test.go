@@ -98,6 +98,11 @@ func (f forge) Merge(t *testing.T, number int, method contract.MergeMethod) stri
 	return f.w.Head(f.w.Requests()[number-1].Base)
 }
 
+func (f forge) DeleteBranch(t *testing.T, branch string) {
+	t.Helper()
+	must(t, f.w.Another().Ports().Repository.DeleteBranch(t.Context(), branch))
+}
+
 func (f forge) Approve(t *testing.T, number int, as, text string) {
 	t.Helper()
 	must(t, f.w.Approve(as, number, text))

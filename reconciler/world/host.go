@@ -199,7 +199,7 @@ func (h Host) Arrival(ctx context.Context, branch, commit string) (review.Arriva
 		for _, r := range h.p.w.host.requests {
 			if r.State == review.Merged && r.Base == branch && r.arrived[commit] {
 				a := r.arrival
-				a.Approvers = slices.Clone(a.Approvers)
+				a.Approvers, a.Messages = slices.Clone(a.Approvers), slices.Clone(a.Messages)
 				return a, nil
 			}
 		}

@@ -131,11 +131,8 @@ func (w *World) merge(by string, r *request, method Method) error {
 	var made *commit
 	switch method {
 	case Squash:
-		message := fmt.Sprintf("%s (#%d)\n", r.Title, r.Number)
-		for _, c := range brought {
-			message += "\n" + c.Message
-		}
-		made = w.git.commit([]string{base.Hash}, merged, message, by, w.now)
+		// As a host makes it that keeps the title only, and no trailer of the commits.
+		made = w.git.commit([]string{base.Hash}, merged, fmt.Sprintf("%s (#%d)\n", r.Title, r.Number), by, w.now)
 	case Rebase:
 		made = base
 		for _, c := range brought {
@@ -170,6 +167,9 @@ func (w *World) merge(by string, r *request, method Method) error {
 		}
 	}
 	slices.Sort(r.arrival.Approvers)
+	for _, c := range brought {
+		r.arrival.Messages = append(r.arrival.Messages, c.Message)
+	}
 	w.moved(r.Base, made.Hash)
 	return nil
 }

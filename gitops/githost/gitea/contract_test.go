@@ -214,6 +214,11 @@ func (f *forge) Line(t *testing.T, commit string, length int) []string {
 	return line
 }
 
+func (f *forge) DeleteBranch(t *testing.T, branch string) {
+	t.Helper()
+	call(t, f.lab, f.reviewer.token, "DELETE", f.path("branches/%s", url.PathEscape(branch)), nil, nil)
+}
+
 func (f *forge) Approve(t *testing.T, number int, as, text string) {
 	t.Helper()
 	call(t, f.lab, f.token(as), "POST", f.path("pulls/%d/reviews", number), map[string]any{"event": "APPROVED", "body": text}, nil)
