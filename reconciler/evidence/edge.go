@@ -6,7 +6,9 @@ import "time"
 type Edge struct {
 	Proxies []Proxy // one for each that the migration names, in its order
 	Bake    Bake
-	Checks  []Check // of the weight that bakes now; none while nothing bakes
+	// Checks are those of the weight that bakes, or that has passed and still has its traffic: then of what was measured
+	// lately.
+	Checks []Check
 }
 
 // Proxy is one edge proxy and the two servers of the migration's backend.
@@ -39,10 +41,10 @@ type Bake struct {
 	Since  time.Time
 	// Baseline are the proxies' counters when it began.
 	Baseline []Proxy
-	// Good is the last weight that passed.
+	// Good is the last weight that passed; after a failure the one that is gone back to.
 	Good int
-	// Passed says that Weight passed; Failed says why it did not, "" if it did not fail. After a failure the
-	// proxies go back to Good, and stay there until another marker counts.
+	// Passed says that Weight passed; Failed says why it did not, or what failed later, "" if nothing did. After a failure
+	// the proxies go back to Good, and stay there until a marker counts that asks for another attempt or checkpoint.
 	Passed bool
 	Failed string
 }

@@ -5,7 +5,8 @@ import "cutover/gitops/estate"
 // Marker is how the marker came to be what it is.
 type Marker struct {
 	Commit string // the newest commit on the branch's first-parent line that changed the marker
-	// Trailer is the value of the commit's Cutover-Phase trailer, or of that of the commits that it merged.
+	// Trailer is the value of the commit's Cutover-Phase trailer, or of that of the commits that it merged; "" if none has
+	// one, such as those of a host's button that reverts a merge.
 	Trailer string
 	// Before is the last marker that counted before the commit; zero if none did.
 	Before estate.Marker

@@ -42,8 +42,8 @@ func raise(s situation) Progress {
 	bake, goal := s.e.Edge.Bake, s.goal()
 	mine := bake.Commit == s.e.Marker.Commit
 	later := s.now.Add(blink)
-	if mine && bake.Failed != "" {
-		return Progress{Waiting: because(WeightFailed, "weight %d%% failed: %s; the edge is back at %d%%; merge a pull request with the marker again to try once more, or roll back",
+	if s.failed() {
+		return Progress{Waiting: because(WeightFailed, "weight %d%% failed: %s; the edge is back at %d%%; `cutover advance` proposes another attempt, or roll back",
 			bake.Weight, bake.Failed, bake.Good)}
 	}
 	if down := s.unreachable(); len(down) > 0 {
@@ -84,6 +84,14 @@ func raise(s situation) Progress {
 	}
 	why := because(WeightPassed, "weight %d%% has passed: %s", goal, some(verdicts(s.e.Edge.Checks, evidence.Pass)))
 	return Progress{Waiting: why, Actions: []Action{s.note(PassBake, goal, why.Text)}}
+}
+
+// failed says that what the marker asks for has failed, for it or for one before it that asked for the same. A pause and
+// its end are no other attempt.
+func (s situation) failed() bool {
+	bake, before := s.e.Edge.Bake, s.e.Marker.Before
+	same := isAgain(s.at, before) && attempt(s.at) == attempt(before) && bake.Weight <= s.at.Weight
+	return bake.Failed != "" && (bake.Commit == s.e.Marker.Commit || same)
 }
 
 // bakeTime is how long a weight bakes. One that git no longer lists bakes as long as the longest.
@@ -144,9 +152,9 @@ func withoutServer(s situation) []string {
 	return out
 }
 
-// bakes says that a weight is being judged.
-func bakes(b evidence.Bake) bool {
-	return b.Begun() && b.Weight > 0 && !b.Passed && b.Failed == ""
+// judged says that a weight is judged by its checks: as long as it has traffic, although it may have passed long ago.
+func judged(b evidence.Bake) bool {
+	return b.Begun() && b.Weight > 0 && b.Failed == ""
 }
 
 // verdicts are the checks that say v, in words.
@@ -160,6 +168,17 @@ func verdicts(checks []evidence.Check, v evidence.Verdict) []string {
 	return out
 }
 
+// stepBefore is the step of the edge before a weight; 0 if there is none.
+func stepBefore(m *estate.Migration, weight int) int {
+	before := 0
+	for _, step := range m.Edge.Steps {
+		if step.Weight < weight {
+			before = max(before, step.Weight)
+		}
+	}
+	return before
+}
+
 // Noted is what is remembered of the weight that bakes after one of the verbs BeginBake, PassBake and FailBake. Whoever
 // performs them stores it.
 func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) evidence.Bake {
@@ -168,19 +187,20 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 	case BeginBake:
 		good := b.Good
 		if good >= a.Weight { // it is judged anew: good is the step before it, which had to pass once
-			good = 0
-			for _, step := range m.Edge.Steps {
-				if step.Weight < a.Weight {
-					good = step.Weight
-				}
-			}
+			good = stepBefore(m, a.Weight)
 		}
 		return evidence.Bake{Commit: e.Marker.Commit, Weight: a.Weight, Since: now, Baseline: slices.Clone(e.Edge.Proxies), Good: good}
 	case PassBake:
 		b.Passed, b.Good = true, a.Weight
 	case FailBake:
+		if b.Good >= a.Weight { // it had passed
+			b.Good = stepBefore(m, a.Weight)
+		}
+		b.Failed, b.Passed = a.Reason, false
 		// It failed for the marker that counts now, although an earlier one may have begun it: only a later one tries again.
-		b.Failed, b.Commit = a.Reason, e.Marker.Commit
+		if e.Marker.Commit != "" {
+			b.Commit = e.Marker.Commit
+		}
 	default: // no other verb changes it
 	}
 	return b

@@ -1,6 +1,7 @@
 package phase
 
 import (
+	"fmt"
 	"slices"
 
 	"cutover/gitops/estate"
@@ -50,15 +51,24 @@ func Following(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
 	return estate.Marker{}, false
 }
 
-// Title is a checkpoint's name for people, such as "canary 5%".
+// Again is the marker that tries a checkpoint once more.
+func Again(at estate.Marker) estate.Marker {
+	return estate.Marker{Phase: at.Phase, Weight: at.Weight, Attempt: attempt(at) + 1}
+}
+
+// Title is a marker's name for people, such as "canary 5%" or "canary 5%, attempt 2, paused".
 func Title(at estate.Marker) string {
-	switch {
-	case at.Phase == 0:
+	if at.Phase == 0 {
 		return "not begun"
-	case at.Paused != "":
-		return at.String() + ", paused"
 	}
-	return at.String()
+	title := at.String()
+	if attempt(at) > 1 {
+		title += fmt.Sprintf(", attempt %d", at.Attempt)
+	}
+	if at.Paused != "" {
+		title += ", paused"
+	}
+	return title
 }
 
 // WantTarget is which instance of a singleton the new cluster's clients have to talk to. From freeze on it is the old
@@ -81,8 +91,8 @@ func position(list []estate.Marker, at estate.Marker) int {
 	return n
 }
 
-// isCheckpoint says whether a marker stands exactly at a checkpoint.
+// isCheckpoint says whether a marker stands exactly at a checkpoint, in whatever attempt.
 func isCheckpoint(m *estate.Migration, at estate.Marker) bool {
-	at.Paused = ""
+	at.Paused, at.Attempt = "", 0
 	return slices.Contains(Checkpoints(m), at)
 }

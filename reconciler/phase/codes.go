@@ -10,11 +10,18 @@ const (
 	MarkerTrailer Code = "marker-trailer"
 	MarkerMixed   Code = "marker-mixed"
 	MarkerSkips   Code = "marker-skips"
+	MarkerAttempt Code = "marker-attempt"
+	// MarkerLost: the history of the branch has the marker that counted no more. The reconciler remembers it.
+	MarkerLost Code = "marker-lost"
 	// MarkerElsewhere: a pull request changes a marker on a branch where it does not count. The reconciler finds it.
 	MarkerElsewhere Code = "marker-elsewhere"
 	PhaseUnknown    Code = "phase-unknown"
 	WeightUnknown   Code = "weight-unknown"
 	Paused          Code = "paused"
+	// BranchUnusable: the branch's newest commit cannot be read. The reconciler finds it.
+	BranchUnusable Code = "branch-unusable"
+	// Unseen: a system could not be looked at, and nothing is decided on what is missing.
+	Unseen Code = "unseen"
 	// Breached: an invariant does not hold, or would not hold after what is to be done. Next never says so: it is for
 	// whoever checks its decisions.
 	Breached Code = "breached"
@@ -55,6 +62,7 @@ const (
 	ThawPending   Code = "thaw-pending"
 
 	MainConflict Code = "main-conflict" // step 9
+	MainUnusable Code = "main-unusable"
 	MainBehind   Code = "main-behind"
 
 	SecretSyncLag    Code = "secret-sync-lag" // step 11
@@ -80,13 +88,14 @@ const (
 
 // Codes are all of them, in the order of the runbook.
 var Codes = []Code{
-	MarkerMissing, MarkerPushed, MarkerTrailer, MarkerMixed, MarkerSkips, MarkerElsewhere, PhaseUnknown, WeightUnknown, Paused, Breached,
+	MarkerMissing, MarkerPushed, MarkerTrailer, MarkerMixed, MarkerSkips, MarkerAttempt, MarkerElsewhere, MarkerLost, PhaseUnknown, WeightUnknown,
+	BranchUnusable, Unseen, Paused, Breached,
 	ClusterUnreachable, VersionSkew, NodesUnready, RoomShort, ReleaseUnhealthy, KindUnserved, ObjectRejected,
 	SecretsDenied, SecretsPending, FilesPending, RoleMissing, RoleProblem, TrustPending, PipelinesPending, PipelineHeld,
 	NamespacesPending, VersionUnknown, VersionsPending, ExclusivePresent, ServiceBlocked, Deploying, DeployFailed,
 	SmokePending, SmokeRunning, SmokeApproval, SmokeFailed,
 	FreezePending, FreezeRunning, FreezeForeign, ThawPending,
-	MainConflict, MainBehind,
+	MainConflict, MainUnusable, MainBehind,
 	SecretSyncLag, LinksPending, ClientRestarting, Draining,
 	SilencePending, SilenceOver,
 	ProxyUnreachable, EdgeServerDown, WeightPending, Baking, BakeInconclusive, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,

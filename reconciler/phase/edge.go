@@ -13,13 +13,13 @@ import (
 const blink = 2 * time.Second
 
 // keepEdge is what comes before all rows: the proxies have the weight that was reached, whatever else has to wait, and a
-// weight that fails is taken back. It never raises a weight above one that was set before.
+// weight that fails is taken back, even if it had passed. It never raises a weight above one that was set before.
 func keepEdge(s situation) (Decision, bool) {
 	if s.at.Phase < estate.Canary {
 		return stepAt(0).decide(lower(s))
 	}
 	bake := s.e.Edge.Bake
-	if bakes(bake) && bake.Weight <= s.at.Weight {
+	if judged(bake) && bake.Weight <= s.at.Weight {
 		if failed := verdicts(s.e.Edge.Checks, evidence.Fail); len(failed) > 0 {
 			why := because(CheckFailed, "weight %d%% failed: %s", bake.Weight, some(failed))
 			d, _ := stepAt(bake.Weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, bake.Weight, some(failed))}})

@@ -106,7 +106,15 @@ var edgeScenes = []scene{
 	{"until another marker counts", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
 	{"paused it goes back too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"whatever else holds", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
-	{"what has passed fails no more", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "advance step 0: complete until +2s"},
+	{"what has passed can fail later", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"all of the traffic too", canary(100), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
+	{"while the next weight is due", canary(25), also(unbaked, edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"what has passed need not be measured on", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) }), "advance step 0: complete until +2s"},
+	{"a weight that is going to be set is not judged by the one before", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Checks = checks(evidence.Fail) }), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"another attempt tries again", again(canary(5)), also(after(canary(5)), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
+	{"a pause that has ended does not", canary(5), also(after(paused(canary(5))), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "hold step 14: weight-failed until +2s"},
+	{"nor within the next attempt", again(canary(5)), also(after(paused(again(canary(5)))), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "hold step 14: weight-failed until +2s"},
+	{"what failed above the marker is history", canary(1), also(after(paused(canary(1))), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "do step 14: weight-pending\n  begin-bake api at 1% [0123456789.1]"},
 
 	// Back.
 	{"back to an earlier weight at once", canary(1), also(after(canary(25)), edge(func(e *evidence.Edge) {
@@ -139,6 +147,18 @@ func TestWhatIsNotedOfABake(t *testing.T) {
 	if again := phase.Noted(m, &e, phase.Action{Verb: phase.BeginBake, Weight: 5}, t0); again.Good != 1 || again.Passed || again.Commit != commit || !again.Begun() {
 		t.Errorf("a weight that is judged anew is not its own last good one: %+v", again)
 	}
+	for _, passed := range []struct{ weight, good int }{{1, 0}, {5, 1}, {25, 5}, {100, 25}} {
+		e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: passed.weight, Baseline: proxies(passed.weight), Good: passed.weight, Passed: true}
+		if later := phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: passed.weight, Reason: "slow"}, t0); later.Good != passed.good || later.Passed || later.Commit != commit {
+			t.Errorf("%d%% fails after it has passed, so the step before it is good: %+v", passed.weight, later)
+		}
+	}
+	lost := e
+	lost.Marker = evidence.Marker{}
+	if kept := phase.Noted(m, &lost, phase.Action{Verb: phase.FailBake, Weight: 5, Reason: "slow"}, t0); kept.Commit != earlier {
+		t.Errorf("without a marker the note loses whose bake it was: %+v", kept)
+	}
+	e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
 	if passed := phase.Noted(m, &e, phase.Action{Verb: phase.PassBake, Weight: 5}, t0); passed.Good != 5 || !passed.Passed {
 		t.Errorf("a weight that passed is good: %+v", passed)
 	}

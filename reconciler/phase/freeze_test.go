@@ -47,6 +47,10 @@ var freezeScenes = []scene{
 	{"both branches changed a path", freeze, with(func(e *evidence.Evidence) {
 		e.Main.Behind, e.Main.Conflicts = 2, []evidence.Conflict{{Path: "values.yaml", Ours: "111", Theirs: "222"}}
 	}), "hold step 9: main-conflict"},
+	{"the base branch cannot be read", freeze, with(func(e *evidence.Evidence) { e.Main.Behind, e.Main.Unusable = 2, "cutover.yaml:3: no such cluster" }), "hold step 9: main-unusable"},
+	{"a conflict is to be settled first", freeze, with(func(e *evidence.Evidence) {
+		e.Main.Behind, e.Main.Conflicts, e.Main.Unusable = 2, []evidence.Conflict{{Path: "values.yaml"}}, "cutover.yaml:3: no such cluster"
+	}), "hold step 9: main-conflict"},
 	{"the base branch is merged", freeze, with(func(e *evidence.Evidence) { e.Main.Behind, e.Main.Take = 2, []string{"a", "b"} }), "do step 9: main-behind\n  merge-main migration/eks"},
 	{"but not before the freeze", deploy, with(func(e *evidence.Evidence) { e.Main.Behind = 2 }), "advance step 0: complete"},
 	{"changed secrets are brought over", freeze, different(evidence.SecretDiffers), "do step 9: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},

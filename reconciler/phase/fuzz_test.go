@@ -32,6 +32,12 @@ func (c chance) situation() (*estate.Migration, estate.Marker, evidence.Evidence
 	if c.one(5) {
 		at = paused(at)
 	}
+	if c.one(10) {
+		at.Attempt = c.IntN(4)
+	}
+	if c.one(20) {
+		away(m, &e)
+	}
 	now := t0.Add(time.Duration(c.IntN(7200)) * time.Second)
 	if c.one(2) && at.Weight > 0 { // about to be raised
 		was := before(m, at).Weight
@@ -49,6 +55,7 @@ func (c chance) marker(m *estate.Migration, e *evidence.Evidence) {
 	e.Marker.Reviewed = !c.one(5)
 	e.Marker.Trailer = pick(c, "", "prepare", "deploy", "freeze", "canary", "canary")
 	e.Marker.Before = pick(c, append(phase.Checkpoints(m), nowhere)...)
+	e.Marker.PullRequest, e.Marker.Before.Attempt = c.IntN(2), c.IntN(3)
 }
 
 func (c chance) survey(_ *estate.Migration, e *evidence.Evidence) {
@@ -147,9 +154,9 @@ func (c chance) bake(_ *estate.Migration, e *evidence.Evidence) {
 	e.Edge.Checks = checks(pick(c, evidence.Pass, evidence.Fail, evidence.Inconclusive))
 }
 
-// sound holds Next, After and Plan to what must be true of every situation. It returns the verbs of the decision, and
-// whether one raises the traffic.
-func sound(t *testing.T, seed uint64) (verbs []phase.Verb, raises bool) {
+// sound holds Next, After, Plan and Keep to what must be true of every situation. It returns the verbs of the decision, whether
+// one raises the traffic, and whether Keep lowers weights and sets lost ones again.
+func sound(t *testing.T, seed uint64) (verbs []phase.Verb, raises bool, keeps [2]bool) {
 	t.Helper()
 	m, at, e, now := chance{rand.New(rand.NewPCG(seed, 1))}.situation()
 	_, _, same, _ := chance{rand.New(rand.NewPCG(seed, 1))}.situation()
@@ -165,16 +172,20 @@ func sound(t *testing.T, seed uint64) (verbs []phase.Verb, raises bool) {
 			raises = true
 			unsafe(t, seed, a, m, at, &after, now)
 		}
+		if raises && len(e.Unseen) > 0 {
+			t.Errorf("seed %d: %s although something was not seen", seed, line(a))
+		}
 		if a.Verb == phase.SetWeight && a.Weight > max(at.Weight, e.Marker.Before.Weight) {
 			t.Errorf("seed %d: %s goes beyond marker %s", seed, line(a), at)
 		}
 	}
 	phase.Plan(m, at, &e, now)
 	phase.Overview(m, at, &e, now)
+	lowered, restored := kept(t, seed, m, at, e)
 	if !reflect.DeepEqual(e, same) {
 		t.Errorf("seed %d: the evidence was changed", seed)
 	}
-	return verbs, raises
+	return verbs, raises, [2]bool{lowered, restored}
 }
 
 // unsafe looks for invariants that a raise would break. The table has to know them all by itself but for those that no
@@ -191,9 +202,14 @@ func unsafe(t *testing.T, seed uint64, a phase.Action, m *estate.Migration, at e
 }
 
 func TestEverySituationIsDecidedSoundly(t *testing.T) {
-	verbs, raised := map[phase.Verb]int{}, 0
+	verbs, raised, keeps := map[phase.Verb]int{}, 0, [2]int{}
 	for seed := range uint64(10_000) {
-		done, raises := sound(t, seed)
+		done, raises, kept := sound(t, seed)
+		for i := range kept {
+			if kept[i] {
+				keeps[i]++
+			}
+		}
 		for _, v := range done {
 			verbs[v]++
 		}
@@ -201,7 +217,10 @@ func TestEverySituationIsDecidedSoundly(t *testing.T) {
 			raised++
 		}
 	}
-	t.Logf("%d raises; %v", raised, verbs)
+	t.Logf("%d raises; %v; kept up by lowering %d, by setting again %d", raised, verbs, keeps[0], keeps[1])
+	if min(keeps[0], keeps[1]) < 100 {
+		t.Errorf("weights are kept up %v times: too few to show anything", keeps)
+	}
 	if raised < 10 {
 		t.Errorf("%d decisions raised the traffic: too few to show anything", raised)
 	}

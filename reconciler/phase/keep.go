@@ -1,12 +1,71 @@
 package phase
 
-import "cutover/gitops/estate"
+import (
+	"fmt"
+	"slices"
+	"time"
 
-// keep is what comes before all rows, and is done while the migration is paused or its marker is refused: what has been
-// reached stays so. Nothing here goes forward, and nothing but traffic goes back.
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+)
+
+// Keep is what keeps the edge alone up, whatever becomes of all other systems: of e it looks at Marker and Edge only. A
+// weight that fails its checks is noted as failed and taken back, one that is higher than was reached is lowered, and one
+// that a proxy has lost is set again, but never above what the note of the bake says that every proxy had. While that note
+// only says what is going to be set, weights are lowered and never raised. Of all verbs it gives SetWeight and FailBake
+// only; it is false if there is nothing to be done.
+//
+// The marker at is the one that counts, or, while a newer one is refused or the branch's history has lost it, the one that
+// counted last; before the first one nothing is done. The evidence of the marker may be that of the newer one, or none.
+//
+// The hazards: the proxies and the note have to be read together, as a note that could not be read looks like one that was
+// never made, and then the traffic goes back; and nobody else may set weights between that and what is decided here.
+func Keep(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) (Decision, bool) {
+	if at.Phase == 0 {
+		return Decision{}, false
+	}
+	only := &evidence.Evidence{Marker: e.Marker, Edge: e.Edge}
+	if Refusal(m, at, &e.Marker).Code != "" {
+		only = standing(at, only)
+	}
+	d, ok := keepEdge(situation{m, at, only, now})
+	if !ok {
+		return Decision{}, false
+	}
+	var kept []Action
+	for _, a := range d.Actions {
+		if a.Verb == SetWeight && !e.Edge.Bake.Begun() {
+			a.Items = slices.DeleteFunc(slices.Clone(a.Items), func(name string) bool { return !isAbove(e.Edge, name, a.Weight) })
+		}
+		if a.Verb == FailBake || a.Verb == SetWeight && len(a.Items) > 0 {
+			kept = append(kept, a)
+		}
+	}
+	d.Actions = kept
+	return d, len(kept) > 0
+}
+
+// isAbove says that a proxy has a higher weight.
+func isAbove(e evidence.Edge, name string, weight int) bool {
+	return slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool { return p.Name == name && p.To.Weight > weight })
+}
+
+// standing is evidence for a marker that counted before, so that what it asked for was reached. The evidence of the marker
+// may be that of a newer one, which moves nothing.
+func standing(at estate.Marker, e *evidence.Evidence) *evidence.Evidence {
+	out := *e
+	out.Marker.Before = at
+	return &out
+}
+
+// keep is what comes before all rows, and is done while the migration is paused, its marker is refused, or a system cannot
+// be looked at: what has been reached stays so. Nothing here goes forward, and nothing but traffic goes back.
 func keep(s situation) (Decision, bool) {
-	if d, ok := keepEdge(s); ok {
-		return d, true
+	blind := len(s.e.Unseen) > 0 // then only what is seen to be wrong is put right, not what is missing
+	if noted := s.e.Edge.Bake.Commit != ""; noted || !blind || s.at.Phase < estate.Canary {
+		if d, ok := keepEdge(s); ok {
+			return d, true
+		}
 	}
 	reached := min(s.at.Phase, s.e.Marker.Before.Phase)
 	if reached >= estate.Freeze && frozen(s) {
@@ -15,11 +74,25 @@ func keep(s situation) (Decision, bool) {
 		}
 	}
 	if reached >= estate.Canary && (s.held() > 0 || len(s.e.Silences) > 0) {
-		if silences := keepSilence(s); len(silences) > 0 {
+		silences := slices.DeleteFunc(keepSilence(s), func(a Action) bool { return blind && a.Key == "" })
+		if len(silences) > 0 {
 			return Step{Number: 13}.decide(Progress{Actions: silences, Waiting: because(SilencePending, "%s", silences[0].Reason)})
 		}
 	}
 	return Decision{}, false
+}
+
+// unseen holds while a system could not be looked at: no row may take what is missing for what is not there.
+func unseen(s situation) (Decision, bool) {
+	if len(s.e.Unseen) == 0 {
+		return Decision{}, false
+	}
+	first := s.e.Unseen[0]
+	why := because(Unseen, "%s could not be looked at: %s", first.What, first.Reason)
+	if more := len(s.e.Unseen) - 1; more > 0 {
+		why.Text += fmt.Sprintf("; nor could %s", count(more, "other system"))
+	}
+	return Decision{Kind: Hold, Reason: why, Until: s.now.Add(glance)}, true
 }
 
 // frozen says that the freeze has begun.

@@ -233,8 +233,25 @@ func TestMigration(t *testing.T) {
 		t.Errorf("a failed check ends with %s", transcript(d))
 	}
 
-	fmt.Fprintf(&j.log, "\n## tried again\n")
+	fmt.Fprintf(&j.log, "\n## a pause and its end are no other attempt\n")
+	j.move(paused(canary(100)))
+	j.run()
 	j.move(canary(100))
+	if d := j.run(); d.Reason.Code != phase.WeightFailed {
+		t.Errorf("after a pause the weight is tried again: %s", transcript(d))
+	}
+
+	fmt.Fprintf(&j.log, "\n## tried again\n")
+	j.move(phase.Again(canary(100)))
+	j.run()
+	j.stands()
+
+	fmt.Fprintf(&j.log, "\n## it fails after it has passed\n")
+	j.e.Edge.Checks = checks(evidence.Fail)
+	if d := j.run(); d.Reason.Code != phase.WeightFailed || j.e.Edge.Proxies[0].To.Weight != 25 {
+		t.Errorf("a failure after the weight has passed ends with %s", transcript(d))
+	}
+	j.move(phase.Again(j.at))
 	j.run()
 	j.stands()
 

@@ -11,15 +11,21 @@ import (
 // Next decides what to do now to bring the world to where the marker at says that it should stand. The marker's
 // evidence is that of the same marker.
 func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) Decision {
+	s := situation{m, at, e, now}
 	if at.Phase == 0 && e.Marker.Commit == "" {
+		if d, ok := unseen(s); ok {
+			return d
+		}
 		return Decision{Kind: Advance, Reason: because(MarkerMissing, "the migration has not begun: merge the pull request of %s", estate.Prepare)}
 	}
 	if reason := Refusal(m, at, &e.Marker); reason.Code != "" {
 		return Refused(m, e.Marker.Before, e, reason, now)
 	}
-	s := situation{m, at, e, now}
 	if d, ok := keep(s); ok {
 		return d
+	}
+	if d, ok := unseen(s); ok {
+		return s.watch(d)
 	}
 	if at.Paused != "" {
 		return s.watch(Decision{Kind: Hold, Reason: because(Paused, "paused at %s: %s", at, at.Paused)})
@@ -27,10 +33,10 @@ func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 	return s.watch(walk(s))
 }
 
-// Refused decides what to do while the newest marker counts for nothing: what the one before it, at, has reached is kept
-// up, and nothing else is done.
+// Refused decides what to do while the newest marker counts for nothing, or what git has cannot be used: what the one that
+// counted last, at, has reached is kept up, and nothing else is done.
 func Refused(m *estate.Migration, at estate.Marker, e *evidence.Evidence, why Reason, now time.Time) Decision {
-	s := situation{m, at, e, now}
+	s := situation{m, at, standing(at, e), now}
 	if d, ok := keep(s); ok {
 		return d
 	}
@@ -86,7 +92,7 @@ type StepProgress struct {
 }
 
 // Overview lists every step of the table with its progress. Steps of phases that the marker at has not reached have
-// none, but for what is still to be undone of them.
+// none, but for what is still to be undone of them. While a system cannot be looked at no step is said to be complete.
 func Overview(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) []StepProgress {
 	s := situation{m, at, e, now}
 	out := make([]StepProgress, 0, len(Table))
@@ -98,6 +104,9 @@ func Overview(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now t
 			row.Done, row.Total, row.Waiting, row.Complete = p.Done, p.Total, p.Waiting.Text, p.complete() && !p.Later
 		case step.undo != nil:
 			row.Waiting = step.undo(s).Waiting.Text
+		}
+		if d, ok := unseen(s); ok && row.Complete {
+			row.Complete, row.Waiting = false, d.Reason.Text
 		}
 		out = append(out, row)
 	}

@@ -1,6 +1,7 @@
 package phase_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // scenes are all situations, row by row.
-var scenes = slices.Concat(markerScenes, surveyScenes, prepareScenes, deployScenes, smokeScenes, freezeScenes, linkScenes, alarmScenes, edgeScenes)
+var scenes = slices.Concat(markerScenes, surveyScenes, prepareScenes, deployScenes, smokeScenes, freezeScenes, linkScenes, alarmScenes, edgeScenes, unseenScenes)
 
 func TestNext(t *testing.T) {
 	for _, tt := range scenes {
@@ -51,9 +52,9 @@ func judge(t *testing.T, d phase.Decision) {
 }
 
 func TestEveryCodeIsReached(t *testing.T) {
-	// These are for those who check decisions and pull requests.
-	reached := map[phase.Code]bool{phase.Breached: true, phase.MarkerElsewhere: true}
-	waits := map[phase.Code]bool{phase.Breached: true, phase.MarkerElsewhere: true}
+	// These are for those who check decisions, pull requests and the branch: Refused is told of them.
+	reached := map[phase.Code]bool{phase.Breached: true, phase.MarkerElsewhere: true, phase.MarkerLost: true, phase.BranchUnusable: true}
+	waits := maps.Clone(reached)
 	for _, tt := range scenes {
 		m, e := tt.set()
 		d := phase.Next(m, tt.at, &e, t0)
@@ -95,8 +96,31 @@ var markerScenes = []scene{
 	{"back by all", prepare, after(canary(100)), "advance step 0: complete"},
 	{"the same again", deploy, after(deploy), "advance step 0: complete"},
 	{"paused", paused(deploy), also(after(deploy), services(service("web", estate.Stateless))), "hold step 0: paused"},
+	{"another attempt", again(deploy), after(deploy), "advance step 0: complete"},
+	{"paused, it is still that attempt", paused(again(deploy)), after(again(deploy)), "hold step 0: paused"},
+	{"any higher one", estate.Marker{Phase: estate.Deploy, Attempt: 7}, after(again(deploy)), "advance step 0: complete"},
+	{"attempts count up", again(deploy), after(again(again(deploy))), "refuse step 0: marker-attempt"},
+	{"nor may one be left out once it is there", deploy, after(again(deploy)), "refuse step 0: marker-attempt"},
+	{"the next checkpoint is no other attempt", again(deploy), after(prepare), "refuse step 0: marker-attempt"},
+	{"it begins anew", deploy, after(again(prepare)), "advance step 0: complete"},
+	{"an earlier checkpoint may be as it was left", again(prepare), after(deploy), "advance step 0: complete"},
+	{"an attempt at a weight off the list", again(canary(7)), also(after(canary(5)), unbaked), "refuse step 0: weight-unknown until +2s"},
+
+	{"the host's button to revert writes no trailer", prepare, also(after(deploy), reverted), "advance step 0: complete"},
+	{"nor need that of a weight have one", canary(1), also(after(canary(25)), reverted), "advance step 0: complete until +2s"},
+	{"whatever it says instead", prepare, also(after(deploy), reverted, with(func(e *evidence.Evidence) { e.Marker.Trailer = "deploy" })), "advance step 0: complete"},
+	{"by a pull request only", prepare, also(after(deploy), reverted, with(func(e *evidence.Evidence) { e.Marker.PullRequest = 0 })), "refuse step 0: marker-trailer"},
+	{"to revert that again is a move forward", deploy, also(after(prepare), reverted), "refuse step 0: marker-trailer"},
+	{"to revert a pause is none back", deploy, also(after(paused(deploy)), reverted), "refuse step 0: marker-trailer"},
+	{"a revert comes alone, too", prepare, also(after(deploy), reverted, with(func(e *evidence.Evidence) { e.Marker.Others = []string{"README.md"} })), "refuse step 0: marker-mixed"},
 	{"resumed", deploy, also(after(paused(deploy)), services(service("web", estate.Stateless))), "do step 6: deploying\n  deploy orbit/core/web [cutover.web.d1.1]"},
 }
+
+// again is the next attempt at a marker's checkpoint.
+func again(at estate.Marker) estate.Marker { return phase.Again(at) }
+
+// reverted is a marker that a host's button brought, which knows of no trailers.
+var reverted = with(func(e *evidence.Evidence) { e.Marker.Trailer, e.Marker.PullRequest = "", 12 })
 
 // after says which marker counted before.
 func after(at estate.Marker) func(*estate.Migration, *evidence.Evidence) {
@@ -117,6 +141,9 @@ func TestCheckpoints(t *testing.T) {
 	}
 	if at, _ := phase.Following(m, paused(deploy)); at != freeze {
 		t.Errorf("after deploy, paused, comes %s", at)
+	}
+	if got := phase.Title(paused(again(again(canary(5))))); got != "canary 5%, attempt 3, paused" {
+		t.Errorf("the title of a third attempt is %q", got)
 	}
 	for _, at := range phase.Checkpoints(m) {
 		if phase.ReversibilityOf(at.Phase) != phase.Reversible {

@@ -26,8 +26,12 @@ type PlanStep struct {
 
 // Plan lists what Next would do, in order, from now until everything up to the marker at is done, and what would be
 // waited for in between. It assumes that every action works out, that tests are passed and people approve, and that
-// weights pass. It does not judge the marker, as Refusal does: one that e is not of is taken to be merged next.
+// weights pass. It does not judge the marker, as Refusal does: one that e is not of is taken to be merged next. While a
+// system cannot be looked at there is no plan, only that wait.
 func Plan(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) []PlanStep {
+	if d, ok := unseen(situation{m, at, e, now}); ok {
+		return []PlanStep{{Wait: d.Reason.Text, Code: d.Reason.Code, Stops: true}}
+	}
 	imagined := clone(e)
 	s := situation{m, at, &imagined, now}
 	s.foresee()

@@ -49,7 +49,8 @@ func meddle(c chance, j *journey) {
 	}
 }
 
-// legal are the markers that may follow: the next checkpoint, the same one, paused or not, and all before it.
+// legal are the markers that may follow: the next checkpoint, the same one, in another attempt or not, paused or not, and
+// all before it.
 func legal(c chance, j *journey) estate.Marker {
 	list := phase.Checkpoints(j.m)
 	i := slices.IndexFunc(list, func(at estate.Marker) bool { return at.Phase == j.at.Phase && at.Weight == j.at.Weight })
@@ -57,6 +58,12 @@ func legal(c chance, j *journey) estate.Marker {
 		return list[i+1]
 	}
 	to := list[c.IntN(i+1)]
+	switch {
+	case to == list[i] && c.one(2):
+		to = phase.Again(j.at)
+	case to == list[i]:
+		to.Attempt = j.at.Attempt
+	}
 	if c.one(3) {
 		return paused(to)
 	}
@@ -89,9 +96,7 @@ func TestRandomJourneysEndWhereTheMarkerStands(t *testing.T) {
 		// In the end nobody meddles any more, the last marker stands, and a failed weight is tried again.
 		j.now = j.now.Add(time.Hour)
 		j.e.Edge.Checks = nil
-		at := j.at
-		at.Paused = ""
-		j.move(at)
+		j.move(phase.Again(j.at))
 		if d := j.run(); d.Kind != phase.Advance {
 			t.Fatalf("seed %d: %s ends with %s\n%s", seed, j.at, transcript(d), j.log.String())
 		}

@@ -30,6 +30,8 @@ func mergeMain(s situation) Progress {
 			count(len(paths), "path"), s.m.Branch, some(paths))}
 	case main.Behind == 0:
 		return Progress{}
+	case main.Unusable != "":
+		return Progress{Total: main.Behind, Waiting: because(MainUnusable, "the base branch is not merged, because %s could not be used any more: %s", s.m.Branch, main.Unusable)}
 	}
 	why := because(MainBehind, "%s of the base branch, which change %s, are to be merged", count(main.Behind, "commit"), count(len(main.Take), "path"))
 	return Progress{Total: main.Behind, Waiting: why, Actions: []Action{{
