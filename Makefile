@@ -7,6 +7,8 @@ SHELL         := bash
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PACKAGES ?= ./...
 FUZZTIME ?= 60s
+N        ?= 10000
+SEED     ?= 1
 
 # One setting for building, testing and linting, so that they share what is compiled. The version is linked in, so
 # that an archive without .git builds, too.
@@ -16,7 +18,7 @@ export GOFLAGS     := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
 BUILD := go build -ldflags '-s -w -X main.version=$(VERSION)'
 LINT  := go tool -modfile=hack/tools/go.mod golangci-lint
 
-.PHONY: help setup build demo lab test lint fmt fuzz golden image check clean
+.PHONY: help setup build demo lab test lint fmt simulate fuzz golden image check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +45,9 @@ lint: ## Run golangci-lint, built from hack/tools
 
 fmt: ## Format the code
 	$(LINT) fmt
+
+simulate: ## Run N seeded random migrations from SEED on: faults, crashes, people; judged after every change
+	go run ./cmd/internal/sim -n $(N) -seed $(SEED)
 
 fuzz: ## Run every fuzz target for FUZZTIME each
 	hack/fuzz.sh $(FUZZTIME)

@@ -105,6 +105,9 @@ type Reconciler struct {
 	renderer *manifest.Renderer
 	done     effectsDone
 	known    map[string]*knowledge // by branch
+	keeper   keeper
+	slides   slides
+	heads    estate.Heads // as they were last fetched
 	reports  reports
 	looked   atomic.Bool // a pass has ended without an error
 }
@@ -131,6 +134,8 @@ func New(c Config) (*Reconciler, error) {
 		reader:   new(values.Reader),
 		renderer: manifest.NewRenderer(renders),
 		known:    map[string]*knowledge{},
+		keeper:   keeper{of: map[string]*kept{}, failed: map[estate.MigrationName]evidence.Bake{}},
+		slides:   slides{of: map[estate.MigrationName]*slide{}},
 	}
 	r.done.register(c.Metrics)
 	c.Metrics.MustRegister(state{r.Reports})

@@ -45,6 +45,9 @@ func AdvanceBranch(m *estate.Migration, to estate.Marker) string {
 	if to.Phase == estate.Canary {
 		name = fmt.Sprintf("%s-%d", name, to.Weight)
 	}
+	if to.Attempt > 1 {
+		name = fmt.Sprintf("%s-attempt-%d", name, to.Attempt)
+	}
 	if to.Paused != "" {
 		name += "-pause"
 	}
@@ -71,6 +74,15 @@ func MarkerDraft(m *estate.Migration, from, to estate.Marker) review.Draft {
 	}
 }
 
+// proposed is what was proposed last: from which branch, and while which marker stood.
+type proposed struct {
+	Head   string `json:"head"`
+	Marker string `json:"marker"`
+}
+
+// proposedKey is the note of it.
+const proposedKey = "proposed"
+
 // propose opens the pull request for the next checkpoint. One that is open already is left as it is.
 func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open []review.PullRequest) error {
 	m, at := &o.desired.migration, k.course.at
@@ -85,12 +97,23 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 		next.Weight = m.Edge.Steps[len(m.Edge.Steps)-1].Weight // the weights between follow by themselves
 	}
 	draft := MarkerDraft(m, at, next)
-	if slices.ContainsFunc(open, func(p review.PullRequest) bool { return p.Head == draft.Head && p.Base == draft.Base && !p.Fork }) {
+	var told proposed
+	if _, err := r.note(ctx, o.desired, proposedKey, &told); err != nil {
+		return err
+	}
+	this := proposed{draft.Head, k.course.newest.Commit}
+	isOpen := slices.ContainsFunc(open, func(p review.PullRequest) bool { return p.Head == draft.Head && p.Base == draft.Base && !p.Fork })
+	switch {
+	case isOpen && told == this:
 		return nil
+	case isOpen:
+		return r.setNote(ctx, o.desired, proposedKey, this)
+	case told == this:
+		return nil // somebody closed it: `cutover advance` opens it again
 	}
 	var p review.PullRequest
 	a := phase.Action{Verb: Proposed, Target: draft.Head, Key: phase.Title(next), Reason: o.decision.Reason.Text, Undo: "close the pull request"}
-	err := r.journaled(ctx, o.desired, k, a, func(ctx context.Context) (err error) {
+	err := r.journaled(ctx, o.desired, at, a, false, func(ctx context.Context) (err error) {
 		if _, err = r.Branches.Propose(ctx, MarkerChange(m, next, o.desired.head)); err != nil {
 			return err
 		}
@@ -100,6 +123,9 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 	k.open.forget()
 	if err != nil {
 		return fmt.Errorf("propose %s: %w", phase.Title(next), err)
+	}
+	if err := r.setNote(ctx, o.desired, proposedKey, this); err != nil {
+		return err
 	}
 	r.Log.InfoContext(ctx, "proposed", "marker", phase.Title(next), "pull_request", p.Number, "url", p.URL)
 	return r.judgeReview(ctx, o, k, p)
@@ -156,7 +182,7 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	status := review.Status{Context: statusContext(d, to), State: review.Failure, Text: "Refused: " + reason.Text}
 	return errors.Join(
 		r.setStatus(ctx, k, p.Commit, status),
-		r.comment(ctx, k, p.Number, "plan", text("plan", map[string]any{"Title": phase.Title(to), "Refused": reason.Text})),
+		r.comment(ctx, k, p.Number, "plan", text("plan", map[string]any{"Title": phase.Title(to), "Refused": reason.Text}), reason.Text),
 	)
 }
 
@@ -197,8 +223,10 @@ func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p r
 	return to, phase.Refusal(m, to, &e), nil
 }
 
+func pathsKey(p review.PullRequest) string { return fmt.Sprint(p.Number, " ", p.Commit) }
+
 func (r *Reconciler) pathsOf(ctx context.Context, k *knowledge, p review.PullRequest) ([]string, error) {
-	key := fmt.Sprint(p.Number, " ", p.Commit)
+	key := pathsKey(p)
 	if paths, ok := k.paths[key]; ok {
 		return paths, nil
 	}
@@ -221,40 +249,42 @@ func statusContext(d *desired, at estate.Marker) string {
 
 // said is what was last said in one place, and when.
 type said struct {
-	text string
-	at   time.Time
+	text, matters string
+	at            time.Time
 }
 
-// quiet is how long a text that keeps changing is left alone.
-const quiet = 3 * time.Second
+// quiet is how long a text that keeps changing is left alone: hosts limit how often one may write.
+const quiet = 20 * time.Second
 
-// news tells whether something is worth saying: it is new, and not said too soon after the last.
-func (r *Reconciler) news(k *knowledge, where, text string, urgent bool) bool {
+// news tells whether something is worth saying: it is new, and, unless what matters of it has changed, not said too soon
+// after the last.
+func (r *Reconciler) news(k *knowledge, where, text, matters string) bool {
 	last := k.said[where]
-	return last.text != text && (urgent || r.Now().Sub(last.at) >= quiet)
+	return last.text != text && (last.matters != matters || r.Now().Sub(last.at) >= quiet)
 }
 
-func (r *Reconciler) comment(ctx context.Context, k *knowledge, number int, mark, text string) error {
+// comment keeps one comment as it should be. A change of what matters is said at once.
+func (r *Reconciler) comment(ctx context.Context, k *knowledge, number int, mark, text, matters string) error {
 	where := fmt.Sprint("#", number, " ", mark)
-	if !r.news(k, where, text, mark != "progress") {
+	if !r.news(k, where, text, matters) {
 		return nil
 	}
 	if err := r.Conversations.Comment(ctx, number, mark, text); err != nil {
 		return fmt.Errorf("comment on pull request #%d: %w", number, err)
 	}
-	k.said[where] = said{text, r.Now()}
+	k.said[where] = said{text, matters, r.Now()}
 	return nil
 }
 
 func (r *Reconciler) setStatus(ctx context.Context, k *knowledge, commit string, s review.Status) error {
 	where, text := commit+" "+s.Context, string(s.State)+" "+s.Text
-	if !r.news(k, where, text, s.State != review.Pending) {
+	if !r.news(k, where, text, text) {
 		return nil
 	}
 	if err := r.Conversations.SetStatus(ctx, commit, s); err != nil {
 		return fmt.Errorf("status of %.10s: %w", commit, err)
 	}
-	k.said[where] = said{text, r.Now()}
+	k.said[where] = said{text, text, r.Now()}
 	return nil
 }
 

@@ -129,6 +129,15 @@ func (b *BadInput) Error() string {
 
 func (b *BadInput) Unwrap() error { return b.Err }
 
+// isBadInput tells whether an error is of bad input and of nothing else.
+func isBadInput(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a joined error is taken apart
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !isBadInput(err) })
+	}
+	var bad *BadInput
+	return errors.As(err, &bad)
+}
+
 func migrationOf(e *estate.Estate, branch string) (estate.Migration, bool) {
 	for _, m := range e.Migrations {
 		if m.Branch == branch {

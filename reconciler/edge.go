@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"time"
 
+	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
@@ -13,7 +16,7 @@ import (
 // bakeKey is the note of the weight that bakes.
 const bakeKey = "bake"
 
-// observeEdge reads the proxies and, while a weight bakes, its checks (steps 14 and 15).
+// observeEdge reads the proxies and, while the new cluster gets traffic, the checks of the weight (steps 14 and 15).
 func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
 	edge := d.migration.Edge
 	if len(edge.Proxies) == 0 {
@@ -28,20 +31,19 @@ func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, 
 	if err != nil {
 		return err
 	}
-	if _, err := r.note(ctx, d, bakeKey, &e.Edge.Bake); err != nil {
+	if e.Edge.Bake, err = r.bakeOf(ctx, d); err != nil || !judged(e.Edge.Bake) {
 		return err
-	}
-	bake := e.Edge.Bake
-	if bake.Weight == 0 || bake.Passed || bake.Failed != "" {
-		return nil
 	}
 	e.Edge.Checks, err = k.checks.get(r.Now(), checksFor, func() ([]evidence.Check, error) { return r.checks(ctx, d, e.Edge) })
 	return err
 }
 
+// judged tells whether a weight is to be checked: as long as the new cluster gets traffic, also after it has passed.
+func judged(b evidence.Bake) bool { return b.Weight > 0 && b.Begun() && b.Failed == "" }
+
 // checks are the proxies' own comparison of the two clusters, and the migration's queries.
 func (r *Reconciler) checks(ctx context.Context, d *desired, edge evidence.Edge) ([]evidence.Check, error) {
-	out := phase.EdgeChecks(&d.migration, edge)
+	out := phase.EdgeChecks(&d.migration, r.slides.over(d.migration.Name, edge, r.Now()))
 	for _, a := range d.migration.Edge.Analysis {
 		if r.Measurements == nil {
 			return nil, unconfigured(d, "prometheus", "the migration names an analysis")
@@ -69,18 +71,36 @@ func (r *Reconciler) measure(ctx context.Context, d *desired, query string) (flo
 	return v, ""
 }
 
-func (x *effects) setWeight(ctx context.Context, a phase.Action) error {
-	edge := x.d.migration.Edge
-	defer x.forget(func(k *knowledge) { k.proxies.forget() })
-	proxies := edge.Proxies
-	if len(a.Items) > 0 {
-		proxies = a.Items // those that answer: traffic goes back at once where it can
-	}
-	return x.r.Edge.SetWeight(ctx, proxies, edge.Backend, edge.From, edge.To, a.Weight)
+// slideFor is over how long a weight that has passed is compared at least: its beginning may be days ago.
+const slideFor = time.Minute
+
+// slides are the counters of the proxies some time ago, by migration.
+type slides struct {
+	mu sync.Mutex
+	of map[estate.MigrationName]*slide
 }
 
-// bake notes how the weight that bakes stands.
-func (x *effects) bake(ctx context.Context, a phase.Action) error {
-	x.forget(func(k *knowledge) { k.checks.forget() })
-	return x.r.setNote(ctx, x.d, bakeKey, phase.Noted(&x.d.migration, x.e, a, x.r.Now()))
+type slide struct {
+	since        time.Time // when newer was read
+	older, newer []evidence.Proxy
+}
+
+// over gives an edge whose baseline, once its weight has passed, is between one and two minutes old.
+func (s *slides) over(name estate.MigrationName, edge evidence.Edge, now time.Time) evidence.Edge {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !edge.Bake.Passed {
+		delete(s.of, name)
+		return edge
+	}
+	at := s.of[name]
+	if at == nil {
+		at = &slide{since: now, older: edge.Proxies, newer: edge.Proxies}
+		s.of[name] = at
+	}
+	if now.Sub(at.since) >= slideFor {
+		at.since, at.older, at.newer = now, at.newer, edge.Proxies
+	}
+	edge.Bake.Baseline = at.older
+	return edge
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"cutover/generator"
 	"cutover/generator/pipeline"
@@ -20,10 +21,8 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 	if err := r.observeFrozenPipelines(d, k, e); err != nil {
 		return err
 	}
-	for _, opened := range d.migration.Opened {
-		if r.Now().Before(opened.Until) {
-			e.Freeze.Opened = append(e.Freeze.Opened, opened)
-		}
+	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {
+		return err
 	}
 	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, d, e.Freeze) })
 	if err != nil || r.Reviews == nil {
@@ -31,6 +30,36 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 	}
 	e.Freeze.Reviews, err = k.frozen.get(r.Now(), reviewsFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
 	return err
+}
+
+// longestBreakGlass is how long an exception from the freeze lasts at most, from the commit that names it.
+const longestBreakGlass = 24 * time.Hour
+
+// opened are the exceptions from the freeze that count now: they have not expired, and came by a reviewed pull request, or
+// the configuration takes what is pushed for reviewed.
+func (r *Reconciler) opened(ctx context.Context, d *desired, k *knowledge) ([]estate.BreakGlass, error) {
+	if len(d.migration.Opened) == 0 {
+		return nil, nil
+	}
+	commit, ok, err := r.History.LastChange(d.head, d.migration.BreakGlassPath())
+	if err != nil || !ok {
+		return nil, err
+	}
+	if !r.Pushed {
+		if e, err := r.arrivalOf(ctx, &d.migration, commit, k); err != nil || !e.Reviewed {
+			return nil, err
+		}
+	}
+	var out []estate.BreakGlass
+	for _, opened := range d.migration.Opened {
+		if end := commit.When.Add(longestBreakGlass); opened.Until.After(end) {
+			opened.Until = end
+		}
+		if r.Now().Before(opened.Until) {
+			out = append(out, opened)
+		}
+	}
+	return out, nil
 }
 
 // observeFrozenPipelines sorts out which of the services' pipelines are the old stack's: those that git names, by their
@@ -119,13 +148,14 @@ func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge
 		return nil, err
 	}
 	open = slices.DeleteFunc(slices.Clone(open), func(p review.PullRequest) bool { return p.Base != r.Generator.Base })
+	for _, p := range open {
+		if _, err := r.pathsOf(ctx, k, p); err != nil {
+			return nil, err
+		}
+	}
 	found, err := gather(ctx, r.Width, open, func(ctx context.Context, p review.PullRequest) (evidence.FrozenReview, error) {
 		out := evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL}
-		paths, err := r.Reviews.Paths(ctx, p.Number)
-		if err != nil {
-			return out, fmt.Errorf("paths of pull request #%d: %w", p.Number, err)
-		}
-		if out.Services = touched(d, paths); len(out.Services) == 0 {
+		if out.Services = touched(d, k.paths[pathsKey(p)]); len(out.Services) == 0 {
 			return out, nil
 		}
 		statuses, err := r.Conversations.Statuses(ctx, p.Commit)

@@ -32,6 +32,7 @@ const (
 	rolesFor    = 5 * time.Minute
 	workloadFor = 10 * time.Second
 	runningFor  = 10 * time.Second
+	frozenFor   = 15 * time.Second
 	reviewsFor  = 10 * time.Second
 	commentsFor = 5 * time.Second
 	silencesFor = 30 * time.Second

@@ -28,11 +28,12 @@ type knowledge struct {
 	// refused is what Spinnaker would not save or start, and why; see savingOf and deploymentOf.
 	refused map[string]refusal
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
-	course   *course
-	arrivals map[string]evidence.Marker // by commit
-	markers  map[string]estate.Marker   // by commit
-	heads    estate.Heads               // of all branches, as they were last fetched
-	paths    map[string][]string        // that a pull request changes, by number and commit
+	course    *course
+	courseFor *desired                   // what the course was found for, if it cannot be another one for that
+	arrivals  map[string]evidence.Marker // by commit
+	markers   map[string]estate.Marker   // by commit
+	heads     estate.Heads               // of all branches, as they were last fetched
+	paths     map[string][]string        // that a pull request changes, by number and commit
 
 	survey   fresh[evidence.Survey]
 	rejected fresh[[]evidence.Rejection]
@@ -48,7 +49,9 @@ type knowledge struct {
 	versions map[estate.ServiceID]*fresh[running]
 	pods     map[estate.ServiceID]*fresh[podCount]
 
+	haveAt   time.Time            // since when have is known
 	said     map[string]said      // what was last said where
+	plans    map[string]plan      // of open pull requests, by number
 	breached map[string]time.Time // since when an invariant is broken, by its name
 	recorded phase.Reason         // of the last decision in the journal
 
@@ -108,7 +111,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]estate.Marker{}, paths: map[string][]string{}, said: map[string]said{}, breached: map[string]time.Time{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]estate.Marker{}, paths: map[string][]string{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}

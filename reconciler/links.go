@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
 	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 )
@@ -44,16 +44,15 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 	if err != nil {
 		return l, err
 	}
-	address, err := secretValue(ctx, to, client.Namespace.String(), link.Address)
-	if err != nil {
+	secret := object.Ref{Version: "v1", Kind: "Secret", Namespace: client.Namespace.String(), Name: link.Address.Secret}
+	targets := []evidence.Target{evidence.TargetOld, evidence.TargetNew}
+	at, err := to.SecretKey(ctx, secret, link.Address.Key, []string{link.Address.From, link.Address.To})
+	switch {
+	case errors.Is(err, failure.ErrNotFound):
+	case err != nil:
 		return l, err
-	}
-	switch address {
-	case "":
-	case link.Address.From:
-		l.New = evidence.TargetOld
-	case link.Address.To:
-		l.New = evidence.TargetNew
+	case at >= 0:
+		l.New = targets[at]
 	}
 	u, ok := d.unit(client.ServiceID)
 	if !ok {
@@ -77,27 +76,6 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 		}
 	}
 	return l, nil
-}
-
-// secretValue reads one key of a Secret; "" if there is none. It is compared, and never shown.
-func secretValue(ctx context.Context, c Observer, namespace string, a estate.Address) (string, error) {
-	ref := object.Ref{Version: "v1", Kind: "Secret", Namespace: namespace, Name: a.Secret}
-	live, err := c.Live(ctx, object.Set{Namespace: namespace, Name: a.Secret}, []object.Ref{ref})
-	if err != nil {
-		return "", err
-	}
-	for _, o := range live.Objects {
-		if object.RefOf(o).Key() != ref.Key() {
-			continue
-		}
-		encoded, _, _ := unstructured.NestedString(o.Object, "data", a.Key)
-		value, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil {
-			return "", errors.New("key " + a.Key + " of " + ref.String() + " is not base64")
-		}
-		return string(value), nil
-	}
-	return "", nil
 }
 
 // podsOf lists the Pods of a unit's workload.

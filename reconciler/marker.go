@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"cutover/gitops/estate"
 	"cutover/gitops/review"
@@ -38,47 +39,122 @@ type countedMarker struct {
 	evidence evidence.Marker
 }
 
-// began is the pull request that began a phase the last time; 0 if none did.
+// began is the pull request that began a phase the last time; 0 if none did. One that only paused or resumed it, or that
+// changed the weight, began nothing.
 func (c *course) began(p estate.Phase) int {
-	for _, m := range slices.Backward(c.counted) {
-		if m.marker.Phase == p && m.evidence.PullRequest != 0 {
-			return m.evidence.PullRequest
+	number := 0
+	for i, m := range c.counted {
+		if m.marker.Phase == p && (i == 0 || c.counted[i-1].marker.Phase != p) {
+			number = m.evidence.PullRequest
 		}
 	}
-	return 0
+	return number
 }
 
-// courseOf walks the changes of the marker, oldest first: each counts or not by what had counted before it.
+// noted is what the journal remembers of a course, because the branch's history can be rewritten.
+type noted struct {
+	At      estate.Marker `json:"at"`
+	Reached estate.Phase  `json:"reached"`
+	Commits []string      `json:"commits"` // of the markers that counted, oldest first
+}
+
+// courseKey is the note of how far the migration has come.
+const courseKey = "course"
+
+// courseOf walks the changes of the marker, oldest first: each counts or not by what had counted before it. What several
+// commits of one pull request make of the marker is one change: nobody decided between them.
 func (r *Reconciler) courseOf(ctx context.Context, d *desired, k *knowledge) (*course, error) {
+	if k.course != nil && k.courseFor == d {
+		return k.course, nil
+	}
 	m := &d.migration
 	changes, err := r.History.Changes(d.head, m.MarkerPath(), markers)
 	if err != nil {
 		return nil, fmt.Errorf("history of %s: %w", m.MarkerPath(), err)
 	}
-	c := &course{}
-	for i, commit := range slices.Backward(changes) {
-		at, known := k.markers[commit.Hash]
-		if !known {
-			if at, err = r.markerAt(m, commit.Hash); err != nil {
-				return nil, err
-			}
-			k.markers[commit.Hash] = at
+	c, known := &course{}, true
+	var (
+		before *course // before the pull request of the change that is looked at
+		newest estate.Marker
+	)
+	for _, commit := range slices.Backward(changes) {
+		at, err := r.markerAtOnce(m, commit.Hash, k)
+		if err != nil {
+			return nil, err
 		}
 		e, err := r.arrivalOf(ctx, m, commit, k)
 		if err != nil {
 			return nil, err
 		}
-		e.Before = c.at
-		reason := phase.Refusal(m, at, &e)
-		if i == 0 {
-			c.newest, c.refused = e, reason
+		_, final := k.arrivals[commit.Hash]
+		known = known && final
+		if e.PullRequest != 0 && e.PullRequest == c.newest.PullRequest {
+			c = before
 		}
-		if reason.Code == "" {
-			c.at, c.reached = at, max(c.reached, at.Phase)
-			c.counted = append(c.counted, countedMarker{at, e})
-		}
+		before = c
+		c, newest = c.then(m, at, e), at
+	}
+	if c, err = r.unlessLost(ctx, d, c, newest); err != nil {
+		return nil, err
+	}
+	if known { // otherwise the host may still tell of a merge
+		k.courseFor = d
 	}
 	return c, nil
+}
+
+// then is the course after one more change of the marker.
+func (c *course) then(m *estate.Migration, at estate.Marker, e evidence.Marker) *course {
+	next := *c
+	e.Before = c.at
+	next.newest, next.refused = e, phase.Refusal(m, at, &e)
+	if next.refused.Code == "" {
+		next.at, next.reached = at, max(c.reached, at.Phase)
+		next.counted = append(slices.Clone(c.counted), countedMarker{at, e})
+	}
+	return &next
+}
+
+// unlessLost compares a course with what the journal remembers. A branch that was rewritten may have lost the marker that
+// counted: then what was reached is kept up, and nothing goes on before a new marker is merged.
+func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newest estate.Marker) (*course, error) {
+	var last noted
+	if _, err := r.note(ctx, d, courseKey, &last); err != nil || len(last.Commits) == 0 {
+		return c, err
+	}
+	counted := last.Commits[len(last.Commits)-1]
+	if slices.ContainsFunc(c.counted, func(m countedMarker) bool { return m.evidence.Commit == counted }) {
+		return c, nil
+	}
+	kept := course{at: last.At, reached: last.Reached, newest: c.newest}
+	if !slices.Contains(last.Commits, c.newest.Commit) && c.newest.PullRequest != 0 {
+		return kept.then(&d.migration, newest, c.newest), nil
+	}
+	kept.newest.Before = last.At
+	kept.refused = phase.Reason{Code: phase.MarkerLost, Text: fmt.Sprintf(
+		"%s had marker %s of commit %.10s, and its history has it no more: somebody has rewritten the branch; bring that commit back, or merge a new pull request with a marker",
+		d.migration.Branch, last.At, counted)}
+	return &kept, nil
+}
+
+// noted is what the journal is to remember of the course.
+func (c *course) noted() noted {
+	n := noted{At: c.at, Reached: c.reached}
+	for _, m := range c.counted {
+		n.Commits = append(n.Commits, m.evidence.Commit)
+	}
+	return n
+}
+
+func (r *Reconciler) markerAtOnce(m *estate.Migration, commit string, k *knowledge) (estate.Marker, error) {
+	if at, ok := k.markers[commit]; ok {
+		return at, nil
+	}
+	at, err := r.markerAt(m, commit)
+	if err == nil {
+		k.markers[commit] = at
+	}
+	return at, err
 }
 
 // markerAt is the marker as a commit has it; zero if it has none that can be read.
@@ -99,6 +175,9 @@ func (r *Reconciler) markerAt(m *estate.Migration, commit string) (estate.Marker
 	return at, nil
 }
 
+// slowHost is how long a git host may take to tell by which pull request a commit came.
+const slowHost = 10 * time.Minute
+
 // arrivalOf tells how a commit that changes the marker came to the branch. What is known of a commit never changes.
 func (r *Reconciler) arrivalOf(ctx context.Context, m *estate.Migration, commit estate.Commit, k *knowledge) (evidence.Marker, error) {
 	if e, ok := k.arrivals[commit.Hash]; ok {
@@ -117,11 +196,14 @@ func (r *Reconciler) arrivalOf(ctx context.Context, m *estate.Migration, commit 
 			return e, err
 		}
 		if e.Trailer == "" {
-			e.Trailer = r.mergedTrailer(commit, arrival)
+			if e.Trailer, err = r.mergedTrailer(commit, arrival); err != nil {
+				return e, fmt.Errorf("what %.10s merged: %w", commit.Hash, err)
+			}
 		}
 	}
-	if e.Reviewed {
-		k.arrivals[commit.Hash] = e // the host may take a while to tell of a merge, but never takes it back
+	// The host may take a while to tell of a merge, but never takes it back.
+	if e.PullRequest != 0 || r.Reviews == nil || r.Now().Sub(commit.When) > slowHost {
+		k.arrivals[commit.Hash] = e
 	}
 	return e, nil
 }
@@ -148,20 +230,24 @@ func (r *Reconciler) others(m *estate.Migration, commit estate.Commit) ([]string
 
 // mergedTrailer looks for the trailer in the commits that a commit merged, or, if it squashed them, in those of the pull
 // request: the host writes the message of a merge.
-func (r *Reconciler) mergedTrailer(commit estate.Commit, arrival review.Arrival) string {
-	for _, theirs := range append(slices.Clone(commit.Parents[1:]), arrival.Commit) {
-		if theirs == "" {
-			continue
+func (r *Reconciler) mergedTrailer(commit estate.Commit, arrival review.Arrival) (string, error) {
+	for _, message := range slices.Backward(arrival.Messages) {
+		if t := trailerOf(message); t != "" {
+			return t, nil
 		}
-		// The commits of a squashed pull request may be gone with its branch: then nothing is found.
-		merged, _ := r.History.Between(commit.Parents[0], theirs)
+	}
+	for _, theirs := range commit.Parents[1:] {
+		merged, err := r.History.Between(commit.Parents[0], theirs)
+		if err != nil {
+			return "", err
+		}
 		for _, c := range merged {
 			if t := trailerOf(c.Message); t != "" {
-				return t
+				return t, nil
 			}
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // trailerOf is the phase that the trailers of a commit's message name: those of its last paragraph, as git has it.

@@ -69,7 +69,7 @@ type effects struct {
 
 // journaled performs an action between its intent and its result in the journal.
 func (x *effects) journaled(ctx context.Context, a phase.Action) error {
-	return x.r.journaled(ctx, x.d, x.k, a, func(ctx context.Context) error { return x.perform(ctx, a) })
+	return x.r.journaled(ctx, x.d, x.k.course.at, a, false, func(ctx context.Context) error { return x.perform(ctx, a) })
 }
 
 func (x *effects) perform(ctx context.Context, a phase.Action) error {
@@ -107,10 +107,9 @@ func (x *effects) perform(ctx context.Context, a phase.Action) error {
 		return x.restartClient(ctx, a)
 	case phase.SilenceAlarms, phase.ExpireSilence:
 		return x.silence(ctx, a)
-	case phase.SetWeight:
-		return x.setWeight(ctx, a)
-	case phase.BeginBake, phase.PassBake, phase.FailBake:
-		return x.bake(ctx, a)
+	case phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake:
+		defer x.forget(func(k *knowledge) { k.proxies.forget(); k.checks.forget() })
+		return x.r.move(ctx, x.d, x.e.Marker, x.e.Edge, a)
 	}
 	return errors.New("no such verb")
 }

@@ -2,8 +2,10 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
@@ -11,10 +13,12 @@ import (
 )
 
 // observe gathers the evidence that the phase decides on. What k knows is not asked again, and what the migration has
-// never reached is not asked at all.
+// never reached is not asked at all. A system that cannot be looked at is in the evidence as unseen, and in the error: the
+// others are looked at all the same.
 func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evidence.Evidence, error) {
 	c := k.course
 	e := evidence.Evidence{Marker: c.newest, Files: d.pending}
+	var errs []error
 	for _, look := range []struct {
 		what string
 		from estate.Phase
@@ -36,11 +40,26 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		if c.reached < look.from {
 			continue
 		}
-		if err := look.at(ctx, d, k, &e); err != nil {
+		err := r.lookAt(ctx, func(ctx context.Context) error { return look.at(ctx, d, k, &e) })
+		var bad *BadInput
+		switch {
+		case ctx.Err() != nil || errors.As(err, &bad):
 			return e, fmt.Errorf("%s: %w", look.what, err)
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", look.what, err))
+			e.Unseen = append(e.Unseen, evidence.Unseen{What: look.what, Reason: err.Error()})
 		}
 	}
-	return e, nil
+	return e, errors.Join(errs...)
+}
+
+// lookFor is how long one system may take to be looked at.
+const lookFor = 30 * time.Second
+
+func (r *Reconciler) lookAt(ctx context.Context, look func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	return look(ctx)
 }
 
 // observeNamespaces lists the namespaces that the new cluster lacks. One that is being deleted is as good as gone.

@@ -31,10 +31,8 @@ const (
 // Pass brings every migration as far as it can go now, and moves heads along with its own commits. One migration's
 // failure stops no other. It returns when to look again at the latest; zero leaves it to what is watched.
 func (r *Reconciler) Pass(ctx context.Context, heads estate.Heads, scope Scope) (time.Time, error) {
-	var (
-		again time.Time
-		errs  []error
-	)
+	var again time.Time
+	errs := []error{r.KeepTraffic(ctx)} // before anything that may be slow
 	r.retire(heads)
 	for _, branch := range branches(heads) {
 		r.knowledgeOf(branch).heads = heads
@@ -92,7 +90,8 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 			Started: started, Seconds: r.Now().Sub(started).Seconds(), Counts: r.done.counts().minus(before),
 		}
 	}
-	report := k.report // an error does not take away what is known
+	report := k.report // an error does not take away what is known, but for when to look again
+	report.Again = time.Time{}
 	var last outlook
 	head, current, err := r.advance(ctx, branch, head, k, act, func(o outlook) {
 		last = o
@@ -103,7 +102,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 	if current && act && r.Repair && k.course.refused.Code == "" {
 		err = errors.Join(err, r.repair(ctx, k.desired, k))
 	}
-	if current && act {
+	if last.desired != nil && act && ctx.Err() == nil {
 		err = errors.Join(err, r.converse(ctx, last, k))
 	}
 	report.Branch, report.Commit, report.Repaired = branch, head, slices.Clone(k.repaired)
@@ -113,8 +112,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		report.Error = err.Error()
 	}
 	k.report = report
-	var bad *BadInput
-	if errors.As(err, &bad) {
+	if isBadInput(err) {
 		r.Log.ErrorContext(ctx, "nothing is done from a branch that cannot be used", "error", err)
 		return report, nil // trying again helps nothing: a new commit does
 	}
@@ -137,17 +135,15 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 	obeyed := map[string]bool{}
 	for {
 		o, err := r.look(ctx, branch, head, k)
-		if err != nil {
+		if o.decision.Kind == "" {
 			return head, false, errors.Join(failed, err)
 		}
 		tell(o)
 		if act {
-			if err := r.keepRecord(ctx, o, k); err != nil {
-				return head, false, errors.Join(failed, err)
-			}
+			err = errors.Join(err, r.keepRecord(ctx, o, k))
 		}
 		if failed != nil || len(o.decision.Actions) == 0 || !act {
-			return head, true, failed
+			return head, err == nil, errors.Join(failed, err)
 		}
 		for _, a := range o.decision.Actions {
 			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", o.desired.head)
@@ -163,22 +159,32 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 	}
 }
 
-// look reads what git names, observes the world, and decides.
+// look reads what git names, observes the world, and decides. With an outlook that has a decision, an error is of systems
+// that could not be looked at: what was decided rests on the others.
 func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge) (outlook, error) {
 	d, err := r.desireOnce(ctx, branch, head, k)
 	if err != nil {
 		return outlook{}, err
 	}
-	was := k.course
-	if k.course, err = r.courseOf(ctx, d, k); err != nil {
+	c, err := r.courseOf(ctx, d, k)
+	if err != nil {
 		return outlook{}, err
 	}
-	if was == nil || was.at != k.course.at {
-		k.secrets.forget() // what the copy should be depends on the marker
-	}
+	k.course = c
 	o := outlook{desired: d}
-	if o.evidence, err = r.observe(ctx, d, k); err != nil {
-		return outlook{}, fmt.Errorf("observe: %w", err)
+	o.evidence, err = r.observe(ctx, d, k)
+	if err != nil {
+		err = fmt.Errorf("observe: %w", err)
+		if len(o.evidence.Unseen) == 0 {
+			return outlook{}, err
+		}
+	}
+	if k.acts {
+		seen := &o.evidence
+		if err != nil {
+			seen = nil
+		}
+		r.keep(branch, d, k.course, seen)
 	}
 	if refused := k.course.refused; refused.Code != "" {
 		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, refused, r.Now())
@@ -186,7 +192,7 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 		o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
 	}
 	r.guard(&o, k)
-	return o, nil
+	return o, err
 }
 
 // desireOnce reads a commit, unless it is the one that was read last.

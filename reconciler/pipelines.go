@@ -62,6 +62,13 @@ var pipelineStates = map[generator.Verb]evidence.PipelineState{
 
 // listPipelines asks Gate for the pipelines of every application that the new stack has, or had.
 func (r *Reconciler) listPipelines(ctx context.Context, d *desired, k *knowledge) error {
+	now := r.Now()
+	if k.course.reached >= estate.Freeze && now.Sub(k.haveAt) >= frozenFor {
+		clear(k.have) // somebody may have thawed one, and Spinnaker tells nobody
+	}
+	if len(k.have) == 0 {
+		k.haveAt = now
+	}
 	applications := map[string]bool{}
 	for _, p := range d.pipelines {
 		applications[p.Document.Application()] = true

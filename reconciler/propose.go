@@ -30,11 +30,22 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 	}
 	k := r.knowledgeOf(branch)
 	k.heads = heads
-	o, err := r.look(ctx, branch, heads[branch], k)
+	d, err := r.desireOnce(ctx, branch, heads[branch], k)
 	if err != nil {
 		return review.PullRequest{}, err
 	}
-	m, at := &o.desired.migration, k.course.at
+	c, err := r.courseOf(ctx, d, k)
+	if err != nil {
+		return review.PullRequest{}, err
+	}
+	k.course = c
+	m, at := &d.migration, k.course.at
+	o := outlook{desired: d}
+	if move.Advance { // all others have to be possible also while systems are away
+		if o, err = r.look(ctx, branch, heads[branch], k); err != nil {
+			return review.PullRequest{}, err
+		}
+	}
 	to, err := move.from(m, at, o.decision)
 	if err != nil {
 		return review.PullRequest{}, err
@@ -43,19 +54,18 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 	if reason := phase.Refusal(m, to, &e); reason.Code != "" {
 		return review.PullRequest{}, errors.New(reason.Text)
 	}
-	if _, err := r.Branches.Propose(ctx, MarkerChange(m, to, o.desired.head)); err != nil {
+	if _, err := r.Branches.Propose(ctx, MarkerChange(m, to, d.head)); err != nil {
 		return review.PullRequest{}, err
 	}
-	p, err := r.Reviews.Ensure(ctx, MarkerDraft(m, at, to))
-	if err != nil {
-		return review.PullRequest{}, err
-	}
-	return p, r.judgeReview(ctx, o, k, p)
+	// The daemon adds the plan when it sees the pull request.
+	return r.Reviews.Ensure(ctx, MarkerDraft(m, at, to))
 }
 
 // from is the marker that a move leads to.
 func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (estate.Marker, error) {
 	switch {
+	case move.Back != nil && !isBehindOf(*move.Back, at):
+		return at, fmt.Errorf("%s is not behind %s, where %s stands: to go on, use advance", phase.Title(*move.Back), phase.Title(at), m.Name)
 	case move.Back != nil:
 		return *move.Back, nil
 	case move.Pause != "":
@@ -66,6 +76,9 @@ func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (
 	case move.Resume:
 		at.Paused = ""
 		return at, nil
+	case d.Reason.Code == phase.WeightFailed:
+		at.Attempt = max(at.Attempt, 1) + 1
+		return at, nil
 	case d.Kind != phase.Advance:
 		return at, fmt.Errorf("%s is not complete: %s", phase.Title(at), d.Reason.Text)
 	}
@@ -74,4 +87,8 @@ func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (
 		return at, fmt.Errorf("%s is the last checkpoint that this version of cutover has steps for", phase.Title(at))
 	}
 	return next, nil
+}
+
+func isBehindOf(back, at estate.Marker) bool {
+	return back.Phase < at.Phase || back.Phase == at.Phase && back.Weight < at.Weight
 }

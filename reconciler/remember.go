@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/record"
 )
 
-// markerKey is the note of the newest marker that the journal tells about: its commit.
+// markerKey is the note of the newest marker that the journal tells about: its commit, and why it was refused.
 const markerKey = "marker"
 
 // keepRecord writes to the journal what is new: a marker, and a decision other than the last one.
@@ -41,23 +42,26 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 	return nil
 }
 
+// recordMarker tells of the newest marker, counted or refused, and remembers how far the migration has come.
 func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, entry record.Entry) error {
-	newest := k.course.newest
+	newest, refused := k.course.newest, k.course.refused
 	if newest.Commit == "" {
 		return nil
 	}
-	var told string
-	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == newest.Commit {
+	told, what := "", newest.Commit+" "+string(refused.Code)
+	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == what {
 		return err
 	}
 	entry.Kind, entry.Commit, entry.Reason = record.Marker, newest.Commit, arrived(newest)
-	if why := k.course.refused; why.Code != "" {
-		entry.Kind, entry.Reason = record.Refusal, why.Text
+	if refused.Code != "" {
+		entry.Kind, entry.Reason = record.Refusal, refused.Text
+	} else if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
+		return err
 	}
 	if _, err := r.Journal.Append(ctx, entry); err != nil {
 		return err
 	}
-	return r.setNote(ctx, o.desired, markerKey, newest.Commit)
+	return r.setNote(ctx, o.desired, markerKey, what)
 }
 
 // arrived says who brought a marker.
@@ -108,16 +112,21 @@ func isBehind(s evidence.Service) bool {
 }
 
 // journaled writes down what is to be done, does it, and writes down what became of it. Without its intent in the journal
-// nothing is done. Its result may be missing there: the world tells it.
-func (r *Reconciler) journaled(ctx context.Context, d *desired, k *knowledge, a phase.Action, do func(context.Context) error) error {
+// nothing is done, but for one thing: traffic that has to go back goes back also when the disk is full. A result may be
+// missing: the world tells it.
+func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker, a phase.Action, lowers bool, do func(context.Context) error) error {
 	id, err := r.Journal.Append(ctx, record.Entry{
-		At: r.Now(), Migration: d.migration.Name, Kind: record.Action, Marker: k.course.at, Commit: d.head,
+		At: r.Now(), Migration: d.migration.Name, Kind: record.Action, Marker: at, Commit: d.head,
 		Step: a.Step, Verb: string(a.Verb), Target: a.Target, Key: a.Key, Reason: a.Reason, Undo: a.Undo,
 	})
-	if err != nil {
+	if err != nil && !lowers {
 		return err
 	}
 	failed := do(ctx)
+	if err != nil {
+		r.Log.ErrorContext(ctx, "traffic went back without an entry in the journal", "error", err, "reason", a.Reason)
+		return failed
+	}
 	outcome, reason := record.Done, ""
 	if failed != nil {
 		outcome, reason = record.Failed, failed.Error()

@@ -31,7 +31,7 @@ func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error
 	err := each(ctx, r.Width, drifted, func(ctx context.Context, u *unit) error {
 		found := k.units[u.service.ServiceID].drift
 		a := phase.Action{Verb: Repaired, Target: u.service.ServiceID.String(), Reason: found.Counts().String(), Undo: "the next commit that changes the service"}
-		err := r.journaled(ctx, d, k, a, func(ctx context.Context) error { return r.write(ctx, d, u, found.Plan) })
+		err := r.journaled(ctx, d, k.course.at, a, false, func(ctx context.Context) error { return r.write(ctx, d, u, found.Plan) })
 		if err != nil {
 			return fmt.Errorf("repair %s: %w", u.service.ServiceID, err)
 		}

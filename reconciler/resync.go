@@ -2,12 +2,14 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"cutover/generator"
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
 )
 
 // observeMain tells what the base branch has and the migration's branch lacks (step 9).
@@ -21,6 +23,11 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 		return err
 	}
 	e.Main = evidence.Main{Head: head, Behind: div.Behind, Take: div.Take}
+	if div.Behind > 0 {
+		if e.Main.Unusable, err = r.unusable(head); err != nil {
+			return err
+		}
+	}
 	for _, path := range div.Conflicts {
 		c := evidence.Conflict{Path: path}
 		if c.Ours, err = r.lastChange(d.head, path); err != nil {
@@ -32,6 +39,22 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 		e.Main.Conflicts = append(e.Main.Conflicts, c)
 	}
 	return nil
+}
+
+// unusable says what is wrong with the values repository at a commit, before that reaches the migration's branch.
+func (r *Reconciler) unusable(commit string) (string, error) {
+	tree, err := r.Source.Tree(commit)
+	if err != nil {
+		return "", err
+	}
+	_, problems := r.reader.Read(tree)
+	switch err := problems.Err(); {
+	case errors.Is(err, failure.ErrTransient):
+		return "", err
+	case err != nil:
+		return err.Error(), nil
+	}
+	return "", nil
 }
 
 func (r *Reconciler) lastChange(head, path string) (string, error) {

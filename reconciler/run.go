@@ -104,14 +104,20 @@ func (a *alarm) rings() <-chan time.Time {
 // once fetches the heads unless they are known, and passes. The heads are only ever those that it fetched itself, so
 // that an older answer cannot come after a newer one.
 func (r *Reconciler) once(ctx context.Context, heads *estate.Heads, scope Scope) (time.Time, error) {
-	if *heads == nil {
-		fetched, err := r.Source.Fetch(ctx)
-		if err != nil {
-			return time.Time{}, err
-		}
-		*heads = fetched
+	if *heads != nil {
+		return r.Pass(ctx, *heads, scope)
 	}
-	return r.Pass(ctx, *heads, scope)
+	fetched, err := r.Source.Fetch(ctx)
+	if err == nil {
+		r.heads, *heads = fetched, fetched
+		return r.Pass(ctx, fetched, scope)
+	}
+	if r.heads == nil || ctx.Err() != nil {
+		return time.Time{}, err
+	}
+	// Git is away: what was decided from its last answer is still to be kept up.
+	again, passed := r.Pass(ctx, r.heads, scope)
+	return again, errors.Join(err, passed)
 }
 
 // Touched tells that objects of a set changed in a new cluster: the next pass looks at them anew.

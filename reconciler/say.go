@@ -43,9 +43,22 @@ type planned struct {
 // maxPlanned is how many effects a plan lists: hosts limit the length of a comment.
 const maxPlanned = 150
 
+// plan is what the plan of a pull request was made from, and when.
+type plan struct {
+	of string
+	at time.Time
+}
+
+// planFor is how long a plan is left alone while neither the branch nor the pull request moves.
+const planFor = 30 * time.Second
+
 // showPlan tells a pull request what its marker would do: the runbook, run on a copy of the evidence.
 func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, to estate.Marker) error {
 	d, now := o.desired, r.Now()
+	of, where := fmt.Sprint(d.head, " ", p.Commit, " ", k.course.at), fmt.Sprint(p.Number)
+	if last := k.plans[where]; last.of == of && now.Sub(last.at) < planFor {
+		return nil
+	}
 	e, err := r.foresee(ctx, d, k, to)
 	if err != nil {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
@@ -71,7 +84,12 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 		Context: statusContext(d, to), State: review.Success,
 		Text: fmt.Sprintf("%s: %d effects, %s", phase.Title(to), effects, phase.ReversibilityOf(to.Phase)),
 	}
-	return errors.Join(r.setStatus(ctx, k, p.Commit, status), r.comment(ctx, k, p.Number, "plan", text("plan", data)))
+	said := text("plan", data)
+	if err := errors.Join(r.setStatus(ctx, k, p.Commit, status), r.comment(ctx, k, p.Number, "plan", said, said)); err != nil {
+		return err
+	}
+	k.plans[where] = plan{of, now}
+	return nil
 }
 
 // foresee gathers the evidence that a marker would be acted on with: also of what the migration has not reached yet.
@@ -136,7 +154,7 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		refused := o.desired.migration.Marker
 		return errors.Join(
 			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + why.Text}),
-			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text})),
+			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text}), why.Text),
 		)
 	}
 	state, status := "working", review.Pending
@@ -153,14 +171,15 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		"Steps": phase.Overview(&o.desired.migration, at, &o.evidence, r.Now()), "Edge": edgeReport(&o.evidence), "Failures": failures(&o.evidence),
 	}
 	errs := []error{
-		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: phase.Title(at) + ": " + o.decision.Reason.Text}),
-		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data)),
+		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: phase.Title(at) + ": " + string(o.decision.Reason.Code)}),
+		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data), state+" "+string(o.decision.Reason.Code)),
 		r.tellFreeze(ctx, o, k),
 	}
 	if bake := o.evidence.Edge.Bake; bake.Failed != "" && bake.Commit == newest.Commit {
-		errs = append(errs, r.comment(ctx, k, newest.PullRequest, fmt.Sprintf("retreat-%d", bake.Weight), text("retreat", map[string]any{
+		said := text("retreat", map[string]any{
 			"Good": bake.Good, "Weight": bake.Weight, "Failed": bake.Failed, "After": "it was set at " + bake.Since.UTC().Format(time.RFC3339),
-		})))
+		})
+		errs = append(errs, r.comment(ctx, k, newest.PullRequest, fmt.Sprintf("retreat-%d", bake.Weight), said, said))
 	}
 	return errors.Join(errs...)
 }
@@ -187,8 +206,9 @@ func (r *Reconciler) tellFreeze(ctx context.Context, o outlook, k *knowledge) er
 		return nil
 	}
 	m := o.desired.migration
-	return r.comment(ctx, k, number, "frozen", text("frozen", map[string]any{
+	said := text("frozen", map[string]any{
 		"Product": m.Product, "Stack": m.From.Stack, "Pipelines": len(o.evidence.Freeze.Pipelines), "Reviews": len(o.evidence.Freeze.Reviews),
 		"BreakGlass": m.BreakGlassPath(), "Branch": m.Branch, "Opened": o.evidence.Freeze.Opened,
-	}))
+	})
+	return r.comment(ctx, k, number, "frozen", said, said)
 }

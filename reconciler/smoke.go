@@ -87,8 +87,8 @@ func runningOf(d *desired) string {
 // approve begins the comment by which a person approves.
 const approve = "/approve "
 
-// approvalOf looks for a person's approval under the pull request that began the phase. It has to be younger than what
-// it approves, and it is noted, so that it counts although more is said later.
+// approvalOf looks for a person's approval under the pull request that began the phase. It counts if it is younger than the
+// last deployment: nobody can have tried what was not there. A later phase may deploy again; then its own step asks anew.
 func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
 	s.State = evidence.SmokeWaiting
 	number := k.course.began(of)
@@ -103,12 +103,24 @@ func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, o
 	if err != nil {
 		return s, err
 	}
+	since := lastDeployed(k)
 	for _, a := range said {
-		if a.Name == test.Name {
+		if a.Name == test.Name && (a.At.After(since) || k.course.at.Phase > of) {
 			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
 		}
 	}
 	return s, nil
+}
+
+// lastDeployed is when the newest deployment of all services ended.
+func lastDeployed(k *knowledge) time.Time {
+	var last time.Time
+	for _, h := range k.deployments {
+		if len(h.ours) > 0 && h.ours[0].Ended.After(last) {
+			last = h.ours[0].Ended
+		}
+	}
+	return last
 }
 
 // approvals reads which tests people have approved under a pull request. What we write ourselves approves nothing.

@@ -52,6 +52,14 @@ func (p Phase) String() string {
 // MarshalText writes the phase as it stands in phase.yaml.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote; "" is no phase.
+func (p *Phase) UnmarshalText(text []byte) (err error) {
+	if *p = 0; len(text) > 0 {
+		*p, err = ParsePhase(string(text))
+	}
+	return err
+}
+
 // Marker says where a migration should stand: the content of its phase.yaml.
 type Marker struct {
 	Phase Phase `json:"phase"`

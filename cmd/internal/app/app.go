@@ -225,6 +225,7 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() error { forward(ctx, c.Changes(), objects); return nil })
 	}
 	group.Go(func() error { return a.schedule(ctx, schedule) })
+	group.Go(func() error { a.keepTraffic(ctx); return nil })
 	group.Go(func() error {
 		return a.reconciler.Run(ctx, reconciler.Wakes{Git: git, Objects: objects, Reviews: reviews, Schedule: schedule})
 	})
@@ -267,6 +268,34 @@ func (a *App) webhook(reviews chan<- struct{}) (http.Handler, <-chan struct{}, e
 		}
 		signal(wake)
 	}), wake, nil
+}
+
+// glance is how often the edge proxies are looked at, whatever else is going on.
+const glance = time.Second
+
+// keepTraffic keeps up the weights of the edge until ctx ends, beside the passes: one that waits for a slow system must not
+// keep traffic from going back.
+func (a *App) keepTraffic(ctx context.Context) {
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	said := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := a.reconciler.KeepTraffic(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			said = ""
+		case err.Error() != said: // once is enough while nothing changes
+			said = err.Error()
+			a.log.ErrorContext(ctx, "the edge is not kept up", "error", err)
+		}
+	}
 }
 
 // signal wakes the reader of c; one wake that waits is enough.
