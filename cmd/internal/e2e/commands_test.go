@@ -24,6 +24,17 @@ import (
 	"cutover/reconciler/contract/labtest"
 )
 
+// later are the steps of the phases after deploy.
+const later = `  · step 8  freeze  Freeze: developers deploy no more
+  · step 9  freeze  Bring over what changed since
+  · step 10  freeze  Deploy again at the versions that the old cluster runs
+  · step 11  freeze  The new B talks to the old C
+  · step 12  freeze  Final test
+  · step 13  canary  Silence the old cluster's alarms
+  · step 14  canary  Canary at the edge
+  · step 15  canary  All traffic to the new cluster
+`
+
 // TestCommands looks at a migration with plan, drift and status, as it goes from nothing to phase deploy. The commands
 // read the configuration that docs/configuration.md shows, so this proves the example, too.
 func TestCommands(t *testing.T) {
@@ -36,12 +47,12 @@ func TestCommands(t *testing.T) {
 	p.mark(t, estate.Prepare)
 	c.check(t, 3, "plan --exit-code", `
 migration/move at COMMIT, marker prepare
-  do (files-pending): 7 generated files are missing, 0 differ, 0 are obsolete
-  step 3  commit-files  migration/move  7 generated files are missing, 0 differ, 0 are obsolete  undo: revert the commit on migration/move
+  do (secrets-pending): 2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match
+  step 2  copy-secrets  orbit-prod2  2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match  undo: nothing to do: what the copy held stays in Vault as an older version
 `)
 	c.check(t, 0, "drift --exit-code", `
 migration/move at COMMIT, marker prepare
-  do (files-pending): 7 generated files are missing, 0 differ, 0 are obsolete
+  do (secrets-pending): 2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match
   nothing to compare: no service is deployed as git has it
 `)
 
@@ -52,15 +63,19 @@ migration/move at COMMIT, marker prepare
 	}
 	c.check(t, 0, "plan --exit-code", `
 migration/move at COMMIT, marker prepare
-  advance (complete): every step up to phase prepare that cutover does is done and healthy
+  advance (complete): every step up to prepare that cutover does is done and healthy
 `)
 	c.check(t, 0, "status", `
 migration/move at COMMIT, marker prepare
-  advance (complete): every step up to phase prepare that cutover does is done and healthy
+  advance (complete): every step up to prepare that cutover does is done and healthy
+  ✓ step 1  prepare  The new cluster is there, with its infrastructure and room  6 of 6
+  ✓ step 2  prepare  Copy the secrets  2 of 2
   ✓ step 3  prepare  Write the new stack's values
+  ✓ step 4  prepare  Let the new nodes assume the roles
   ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
   · step 6  deploy  Deploy every A, then C, then B to the new cluster
-`)
+  · step 7  deploy  Test the new cluster
+`+later)
 
 	p.mark(t, estate.Deploy)
 	d = p.start(t)
@@ -71,11 +86,15 @@ migration/move at COMMIT, marker prepare
 	}
 	c.check(t, 0, "status", `
 migration/move at COMMIT, marker deploy
-  advance (complete): every step up to phase deploy that cutover does is done and healthy
+  advance (complete): every step up to deploy that cutover does is done and healthy
+  ✓ step 1  prepare  The new cluster is there, with its infrastructure and room  6 of 6
+  ✓ step 2  prepare  Copy the secrets  2 of 2
   ✓ step 3  prepare  Write the new stack's values
+  ✓ step 4  prepare  Let the new nodes assume the roles
   ✓ step 5  prepare  Add the new stack and its pipelines  6 of 6
   ✓ step 6  deploy  Deploy every A, then C, then B to the new cluster  4 of 4
-
+  ✓ step 7  deploy  Test the new cluster
+`+later+`
   SERVICE  CLASS  VERSION  READY  STATUS
   PRODUCT/PRODUCT-core/api  stateful-client  1.0.0  yes  SUCCEEDED
   PRODUCT/PRODUCT-core/match  singleton  1.1.0  yes  SUCCEEDED
@@ -86,7 +105,7 @@ migration/move at COMMIT, marker deploy
 `)
 	c.check(t, 0, "drift --exit-code", `
 migration/move at COMMIT, marker deploy
-  advance (complete): every step up to phase deploy that cutover does is done and healthy
+  advance (complete): every step up to deploy that cutover does is done and healthy
 orbit-prod2: 4 sets, 13 same
   nothing drifted
 `)

@@ -22,8 +22,8 @@ import (
 	"cutover/reconciler/contract/labtest"
 )
 
-// binary is the program under test.
-var binary string
+// binary is the program under test, and syncBinary what makes Secrets of the new cluster from Vault.
+var binary, syncBinary string
 
 // atOnce is how many tests run at once, unless the command line says otherwise: they wait for servers more than they
 // compute.
@@ -42,9 +42,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "cutover")
-	if out, err := exec.Command("go", "build", "-o", binary, "cutover/cmd/cutover").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build cutover: %v\n%s", err, out)
+	binary, syncBinary = filepath.Join(dir, "cutover"), filepath.Join(dir, "secret-sync")
+	if out, err := exec.Command("go", "build", "-o", dir, "cutover/cmd/cutover", "cutover/cmd/secret-sync").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1
 	}
 	return m.Run()
@@ -65,17 +65,23 @@ var prod = estate.Must(estate.ParseStackName("prod"))
 // newPlace loads the small estate into the lab. edit may change its files first.
 func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
 	t.Helper()
-	ctx, l := t.Context(), labtest.Get(t)
-	product := labtest.Unique(t)
-	files, versions := smallEstate(product)
+	l := labtest.Get(t)
+	files, versions := smallEstate(labtest.Unique(t))
 	if edit != nil {
 		files = edit(files)
 	}
-	repository := product
+	return newPlaceOf(t, scenario.Config{Lab: *l, Files: files, Versions: versions})
+}
+
+// newPlaceOf loads an estate into the lab. What c leaves out is filled in.
+func newPlaceOf(t *testing.T, c scenario.Config) *place {
+	t.Helper()
+	ctx, l := t.Context(), labtest.Get(t)
+	repository := labtest.Unique(t)
 	gate, err := spinnaker.New(spinnaker.Config{
 		Accounts: map[string]*rest.Config{"orbit-prod": l.REST(t, labtest.Old), "orbit-prod2": l.REST(t, labtest.New)},
 		Artifacts: []spinnaker.ArtifactAccount{{
-			Name: "values", URL: l.Git.URL + "/" + l.Git.Username + "/" + repository + ".git",
+			Name: "values", URL: c.Lab.Git.URL + "/" + l.Git.Username + "/" + repository + ".git",
 			Username: l.Git.Username, Token: l.Git.Token,
 		}},
 		Charts: charts.Files,
@@ -91,10 +97,8 @@ func newPlace(t *testing.T, edit func([]estate.File) []estate.File) *place {
 			t.Error(err)
 		}
 	})
-	s, err := scenario.New(ctx, scenario.Config{
-		Lab: *l, Gate: server.URL, Dir: t.TempDir(), Repository: repository, Files: files, Versions: versions,
-		Poll: time.Second,
-	})
+	c.Gate, c.Dir, c.Repository, c.Poll = server.URL, t.TempDir(), repository, time.Second
+	s, err := scenario.New(ctx, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,12 @@ func TestOneServiceFails(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t, nil)
+			p.Schedule = "@every 1h" // the dry run of a full pass would find the first fault before the deployment
 			p.mark(t, estate.Prepare)
+			d := p.start(t)
+			p.await(t, d, "phase prepare is complete", complete(estate.Prepare))
 			p.edit(t, p.file("profile", "values.yaml"), "port: 8080", "port: 8080\n"+tt.values)
 			p.mark(t, estate.Deploy)
-			d := p.start(t)
 			r := p.await(t, d, "the failure holds the step", func(r scenario.Report) bool {
 				return r.Decision.Kind == "hold" && r.Decision.Reason.Code == tt.code
 			})

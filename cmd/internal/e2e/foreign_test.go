@@ -33,7 +33,7 @@ func TestForeignObject(t *testing.T) {
 			}
 			foreign := &corev1.Service{
 				ObjectMeta: metav1.ObjectMeta{Name: "profile"},
-				Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "mine"}, Ports: []corev1.ServicePort{{Port: 99}}},
+				Spec:       corev1.ServiceSpec{Selector: map[string]string{"app": "mine"}, Ports: []corev1.ServicePort{{Name: "mine", Port: 99}}},
 			}
 			before, err := ours.Create(t.Context(), foreign, metav1.CreateOptions{})
 			if err != nil {

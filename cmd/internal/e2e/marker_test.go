@@ -20,7 +20,7 @@ func TestMarkersThatDoNotCount(t *testing.T) {
 	}{
 		{"no trailer", "Begin", "phase: prepare\n", false, "marker-trailer", "Cutover-Phase: prepare"},
 		{"trailer of another phase", "Begin\n\nCutover-Phase: deploy", "phase: prepare\n", false, "marker-trailer", "Cutover-Phase: prepare"},
-		{"skips prepare", "Begin\n\nCutover-Phase: deploy", "phase: deploy\n", false, "marker-skips", "skips a phase"},
+		{"skips prepare", "Begin\n\nCutover-Phase: deploy", "phase: deploy\n", false, "marker-skips", "skips a checkpoint"},
 		{"unknown phase", "Begin\n\nCutover-Phase: deplyo", "# where we stand\nphase: deplyo\n", false, "", "phase.yaml:2: "},
 		{"pushed", "Begin\n\nCutover-Phase: prepare", "phase: prepare\n", true, "marker-pushed", "by a merged pull request"},
 	} {
