@@ -7,7 +7,8 @@ import (
 	"cutover/reconciler/evidence"
 )
 
-// Of the new stack's pipelines no more than obsoleteShare percent may go at once. Fewer than obsoleteFew are no share.
+// Of the new stack's pipelines no more than obsoleteShare percent may go at once: half, whatever the configuration says, as
+// nobody retires half of a product in one commit. Fewer than obsoleteFew are no share.
 const (
 	obsoleteShare = 50
 	obsoleteFew   = 3
@@ -26,7 +27,7 @@ func empty(o observation) []Breach {
 		}
 	}
 	if len(obsolete) >= obsoleteFew && len(obsolete)*100 > len(o.e.Pipelines)*obsoleteShare {
-		out = append(out, breach(Empty, fmt.Sprintf("git would delete %d of %d pipelines of stack %s", len(obsolete), len(o.e.Pipelines), o.m.To.Stack), obsolete)...)
+		out = append(out, breach(Empty, fmt.Sprintf("git would delete %d of %d pipelines of stack %s, and at most %d%% may go at once", len(obsolete), len(o.e.Pipelines), o.m.To.Stack, obsoleteShare), obsolete)...)
 	}
 	return out
 }

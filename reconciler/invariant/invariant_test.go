@@ -35,7 +35,7 @@ func version(s string) estate.Version { return estate.Must(estate.ParseVersion(s
 
 func migration() *estate.Migration {
 	return &estate.Migration{
-		Branch: "migration/eks", To: estate.Side{Stack: estate.Must(estate.ParseStackName("prod2"))},
+		Product: id("web").Product, Branch: "migration/eks", To: estate.Side{Stack: estate.Must(estate.ParseStackName("prod2"))},
 		Alarms: estate.Alarms{Matchers: []string{`cluster="orbit-prod"`}, AtMost: time.Hour},
 		Edge:   estate.Edge{Backend: "api"},
 	}
@@ -108,6 +108,22 @@ func TestCheck(t *testing.T) {
 		{"the new cluster lacks what git names", canary, func(e *evidence.Evidence) { e.Services[3].Wanted = "d2" }, []string{"parity: orbit/core/web"}},
 		{"before canary it may", freeze, func(e *evidence.Evidence) { noTraffic(e); e.Silences, e.Services[3].Wanted = nil, "d2" }, nil},
 		{"the base branch changed", canary, func(e *evidence.Evidence) { e.Main.Behind, e.Main.Take = 1, []string{"web/values.yaml"} }, []string{"parity: migration/eks web/values.yaml"}},
+		{"by break-glass", canary, func(e *evidence.Evidence) {
+			e.Main.Behind, e.Main.Take, e.Freeze.Opened = 1, []string{"deploy-values/orbit/core/web/prod-values.yaml"}, opened
+			e.Files = []evidence.File{{Path: "deploy-values/orbit/core/web/prod2-values.yaml"}}
+		}, nil},
+		{"which lets nothing else through", canary, func(e *evidence.Evidence) {
+			e.Main.Behind, e.Freeze.Opened = 2, opened
+			e.Main.Take = []string{"deploy-values/orbit/core/api/values.yaml", "deploy-values/orbit/core/web/values.yaml"}
+			e.Main.Conflicts = []evidence.Conflict{{Path: "cutover.yaml"}, {Path: "deploy-values/orbit/core/web/service.yaml"}}
+			e.Files = []evidence.File{{Path: "deploy-values/orbit/core/api/prod2-values.yaml"}, {Path: "migrations/eks/stacks.yaml"}}
+		}, []string{"parity: deploy-values/orbit/core/api/prod2-values.yaml migrations/eks/stacks.yaml", "parity: cutover.yaml deploy-values/orbit/core/api/values.yaml migration/eks"}},
+		{"nor what is only named like it", canary, func(e *evidence.Evidence) {
+			e.Freeze.Opened = opened
+			e.Files = []evidence.File{{Path: "deploy-values/orbit/core/webs/a"}, {Path: "deploy-values/orbit/web/api/a"}, {Path: "deploy-values/other/core/web/a"}, {Path: "web/values.yaml"}}
+		}, []string{"parity: deploy-values/orbit/core/webs/a deploy-values/orbit/web/api/a deploy-values/other/core/web/a web/values.yaml"}},
+		{"while it lasts, commits without a path are let through", canary, func(e *evidence.Evidence) { e.Main.Behind, e.Freeze.Opened = 1, opened }, nil},
+		{"otherwise they are not", canary, func(e *evidence.Evidence) { e.Main.Behind = 1 }, []string{"parity: migration/eks"}},
 		{"generated files are pending", canary, func(e *evidence.Evidence) { e.Files = []evidence.File{{Path: "a"}} }, []string{"parity: a"}},
 
 		{"the copy lacks a secret", deploy, func(e *evidence.Evidence) {

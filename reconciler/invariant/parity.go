@@ -1,13 +1,17 @@
 package invariant
 
 import (
+	"slices"
+	"strings"
+
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 )
 
 // parity: while both clusters get traffic they run the same versions and configuration, except what the rewrite rules
-// allow. Services that break-glass lets through may be ahead until they have been brought over.
+// allow. Services that break-glass lets through may be ahead until they have been brought over: their versions, and the
+// files in their directories, and nothing else.
 func parity(o observation) []Breach {
 	if o.at.Phase < estate.Canary {
 		return nil
@@ -24,18 +28,43 @@ func parity(o observation) []Breach {
 	}
 	out := breach(Parity, "the old cluster runs other versions than are pinned for the new one", versions)
 	out = append(out, breach(Parity, "the new cluster does not run what git names", objects)...)
-	if o.anyOpened() {
-		return out
-	}
 	var files []string
 	for _, f := range o.e.Files {
-		files = append(files, f.Path)
+		if !o.openedPath(f.Path) {
+			files = append(files, f.Path)
+		}
 	}
 	out = append(out, breach(Parity, "generated files of the new stack are not up to date", files)...)
-	if o.e.Main.Behind > 0 {
-		out = append(out, breach(Parity, "the base branch changed, and the migration's branch lacks it", append([]string{o.m.Branch}, o.e.Main.Take...))...)
+	return append(out, breach(Parity, "the base branch changed, and the migration's branch lacks it", behind(o))...)
+}
+
+// behind are the paths that the base branch changed, after the branch that lacks them; none if all belong to services that
+// break-glass lets through. Commits that change no path count while nothing is let through.
+func behind(o observation) []string {
+	if o.e.Main.Behind == 0 {
+		return nil
 	}
-	return out
+	take := slices.DeleteFunc(slices.Clone(o.e.Main.Take), o.openedPath)
+	for _, c := range o.e.Main.Conflicts {
+		if !o.openedPath(c.Path) {
+			take = append(take, c.Path)
+		}
+	}
+	if len(take) == 0 && o.anyOpened() {
+		return nil
+	}
+	return append([]string{o.m.Branch}, take...)
+}
+
+// openedPath says that a path is in the directory of a service that break-glass lets through, as the values repository has
+// it: deploy-values/<product>/<namespace>/<service>/.
+func (o observation) openedPath(path string) bool {
+	part := strings.Split(path, "/")
+	if len(part) < 5 || part[0] != "deploy-values" || part[1] != o.m.Product.String() {
+		return false
+	}
+	name, err := estate.ParseServiceName(part[3])
+	return err == nil && o.opened(name)
 }
 
 // runs says that the newest deployment brought what git names.

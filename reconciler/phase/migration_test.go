@@ -209,7 +209,7 @@ func TestMigration(t *testing.T) {
 	j.e.Freeze.Opened = []estate.BreakGlass{{Service: id("web").Name, By: "kim", Reason: "checkout is broken", Until: j.now.Add(time.Hour)}}
 	j.run()
 	j.e.Services[3].Running = version("1.1")
-	j.e.Main.Behind, j.e.Main.Take = 1, []string{"web/values.yaml"}
+	j.e.Main.Behind, j.e.Main.Take = 1, []string{"deploy-values/orbit/core/web/values.yaml"}
 	j.run()
 	j.now = j.now.Add(time.Hour)
 	j.run()

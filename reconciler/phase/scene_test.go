@@ -40,7 +40,7 @@ const (
 func migration() *estate.Migration {
 	most := 0.01
 	return &estate.Migration{
-		Name: estate.Must(estate.ParseMigrationName("eks")), Path: "migrations/eks", Branch: "migration/eks",
+		Name: estate.Must(estate.ParseMigrationName("eks")), Product: id("web").Product, Path: "migrations/eks", Branch: "migration/eks",
 		From: estate.Side{Cluster: estate.Must(estate.ParseClusterName("orbit-prod")), Stack: estate.Must(estate.ParseStackName("prod"))},
 		To:   estate.Side{Cluster: estate.Must(estate.ParseClusterName("orbit-prod2")), Stack: estate.Must(estate.ParseStackName("prod2"))},
 		Trust: estate.Trust{
