@@ -105,14 +105,14 @@ func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, o
 	}
 	since := lastDeployed(k)
 	for _, a := range said {
-		if a.Name == test.Name && (a.At.After(since) || k.course.at.Phase > of) {
+		if a.Name == test.Name && (!a.At.Before(since) || k.course.at.Phase > of) {
 			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
 		}
 	}
 	return s, nil
 }
 
-// lastDeployed is when the newest deployment of all services ended.
+// lastDeployed is when the newest deployment of all services ended, in whole seconds as git hosts have it.
 func lastDeployed(k *knowledge) time.Time {
 	var last time.Time
 	for _, h := range k.deployments {
@@ -120,7 +120,7 @@ func lastDeployed(k *knowledge) time.Time {
 			last = h.ours[0].Ended
 		}
 	}
-	return last
+	return last.Truncate(time.Second)
 }
 
 // approvals reads which tests people have approved under a pull request. What we write ourselves approves nothing.
