@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"cutover/gitops/review"
 	"cutover/reconciler/failure"
 )
 
@@ -45,6 +46,11 @@ type Client struct {
 	// writing keeps two calls of this process from both finding nothing and both creating it. What another process does
 	// at the same time is put right after the creation.
 	writing sync.Mutex
+	// setting keeps two calls of this process from setting a status in another order than they remember it.
+	setting sync.Mutex
+
+	statusesSet   *memory[statusKey, review.Status]
+	commentsKnown *memory[commentKey, ownComment]
 
 	mu sync.Mutex
 	me string // the token's user, once known
@@ -84,7 +90,10 @@ func New(c ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{product: p, timeout: c.Timeout}, nil
+	return &Client{
+		product: p, timeout: c.Timeout,
+		statusesSet: newMemory[statusKey, review.Status](), commentsKnown: newMemory[commentKey, ownComment](),
+	}, nil
 }
 
 // publicServers are the hosts that a configuration without a server means.

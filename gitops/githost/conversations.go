@@ -56,9 +56,22 @@ func (c *Client) comments(ctx context.Context, number int) ([]review.Comment, er
 	return all, nil
 }
 
+// commentKey says which comment of ours it is.
+type commentKey struct {
+	number int
+	mark   string
+}
+
+// ownComment is a comment of ours as it was last seen or written, with its mark.
+type ownComment struct {
+	id   int64
+	text string
+}
+
 // Comment puts our comment of that mark under a pull request, or edits it in place if its text is another. After
 // failure.ErrTransient it may have been put there; the next call finds it. A text that is longer than the host takes is
-// cut, and says so.
+// cut, and says so. Once the comment is known, its text costs no call as long as it is the same, and one to change it; if
+// somebody has deleted it, it is made anew with the next text that is another, or some minutes later.
 func (c *Client) Comment(ctx context.Context, number int, mark, text string) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -73,28 +86,52 @@ func (c *Client) comment(ctx context.Context, number int, mark, text string) err
 		return err
 	}
 	text = marked(mark, text, c.product.limits())
+	key := commentKey{number, mark}
+	known, ok := c.commentsKnown.get(key)
+	if ok && same(known.text, text) {
+		return nil
+	}
+	c.commentsKnown.forget(key)
+	if ok {
+		err := c.product.edit(ctx, number, known.id, text)
+		if err == nil {
+			c.commentsKnown.wrote(key, ownComment{known.id, text})
+		}
+		if !errors.Is(err, failure.ErrNotFound) {
+			return err
+		}
+	}
+	id, err := c.findOrPost(ctx, number, mark, text)
+	if err == nil && id != 0 {
+		c.commentsKnown.wrote(key, ownComment{id, text})
+	}
+	return err
+}
+
+// findOrPost makes our one comment of that mark say the text, and gives its id; 0 if the host's list does not have it yet.
+func (c *Client) findOrPost(ctx context.Context, number int, mark, text string) (int64, error) {
 	found, err := c.ours(ctx, number, mark)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(found) == 0 {
 		if err := c.product.post(ctx, number, text); err != nil {
-			return err
+			return 0, err
 		}
 		// Another replica may have done the same at the same time.
 		if found, err = c.ours(ctx, number, mark); err != nil || len(found) == 0 {
-			return err
+			return 0, err
 		}
 	}
 	for _, twin := range found[1:] {
 		if err := c.product.remove(ctx, number, twin.ID); err != nil && !errors.Is(err, failure.ErrNotFound) {
-			return err
+			return 0, err
 		}
 	}
 	if same(found[0].Text, text) {
-		return nil
+		return found[0].ID, nil
 	}
-	return c.product.edit(ctx, number, found[0].ID, text)
+	return found[0].ID, c.product.edit(ctx, number, found[0].ID, text)
 }
 
 // ours lists our comments of a mark, the first one first. Anybody can write a mark; only ours are from us.
@@ -123,14 +160,30 @@ func (c *Client) Statuses(ctx context.Context, commit string) ([]review.Status, 
 	return all, nil
 }
 
+// statuses asks the host, and remembers the answer.
 func (c *Client) statuses(ctx context.Context, commit string) ([]review.Status, error) {
+	ticket := c.statusesSet.ticket()
 	all, err := c.product.statuses(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(all, func(a, b review.Status) int { return cmp.Compare(a.Context, b.Context) })
-	return slices.CompactFunc(all, func(a, b review.Status) bool { return a.Context == b.Context }), err
+	all = slices.CompactFunc(all, func(a, b review.Status) bool { return a.Context == b.Context })
+	for _, s := range all {
+		c.statusesSet.see(ticket, statusKey{commit, s.Context}, s)
+	}
+	return all, nil
 }
 
-// SetStatus sets a commit's status in a context, unless it is so already. Its text is cut to 140 characters.
+// statusKey says which status it is.
+type statusKey struct{ commit, context string }
+
+// SetStatus sets a commit's status in a context, unless it is so already. Its text is cut to 140 characters. A status that
+// we have set or read a short while ago costs no call if it is the same, and one to change it; what somebody else has set
+// since is put right some minutes later, or when Statuses has shown it.
 func (c *Client) SetStatus(ctx context.Context, commit string, s review.Status) error {
+	c.setting.Lock()
+	defer c.setting.Unlock()
 	if err := c.setStatus(ctx, commit, s); err != nil {
 		return fmt.Errorf("set status %s of commit %s: %w", s.Context, commit, err)
 	}
@@ -144,9 +197,24 @@ func (c *Client) setStatus(ctx context.Context, commit string, s review.Status) 
 	default:
 		return fmt.Errorf("%w: a status cannot be %q", failure.ErrRefused, s.State)
 	}
-	all, err := c.statuses(ctx, commit)
-	if err != nil || slices.Contains(all, s) {
+	key := statusKey{commit, s.Context}
+	known, ok := c.statusesSet.get(key)
+	if !ok {
+		all, err := c.statuses(ctx, commit)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(all, func(o review.Status) bool { return o.Context == s.Context }); i >= 0 {
+			known, ok = all[i], true
+		}
+	}
+	if ok && known == s {
+		return nil
+	}
+	c.statusesSet.forget(key)
+	if err := c.product.setStatus(ctx, commit, s); err != nil {
 		return err
 	}
-	return c.product.setStatus(ctx, commit, s)
+	c.statusesSet.wrote(key, s)
+	return nil
 }

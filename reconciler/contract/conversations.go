@@ -62,6 +62,18 @@ func (f forge) commentedAtOnce(t *testing.T) {
 	same(t, "said", f.texts(t, p.Number), []string{f.Daemon() + ": in the end"})
 }
 
+// commentDeleted: at the latest with the next text that is another, and still no second one.
+func (f forge) commentDeleted(t *testing.T) {
+	p := f.ensured(t, "advance/x", "a")
+	f.comment(t, p.Number, "plan", "first")
+	f.comment(t, p.Number, "other", "stays")
+	f.Unsay(t, p.Number, f.comments(t, p.Number)[0].ID)
+	for _, text := range []string{"second", "second", "third"} {
+		f.comment(t, p.Number, "plan", text)
+		same(t, "said", f.texts(t, p.Number), []string{f.Daemon() + ": stays", f.Daemon() + ": " + text})
+	}
+}
+
 // foreignMark: a person who copies our comment with its mark, or quotes it, does not get it edited or keep us quiet.
 func (f forge) foreignMark(t *testing.T) {
 	p := f.ensured(t, "advance/x", "a")
@@ -137,6 +149,24 @@ func (f forge) statusSet(t *testing.T) {
 	}
 	main := f.Commit(t, "main", "Another", map[string]string{"b": "1"})
 	same(t, "statuses of another commit", len(f.statuses(t, main)), 0)
+}
+
+// statusSetBack: another replica, or anybody, has set it since.
+func (f forge) statusSetBack(t *testing.T) {
+	commit := f.Commit(t, "advance/x", "Advance", map[string]string{"a": "1"})
+	ours := review.Status{Context: "cutover/frozen", State: review.Failure, Text: "frozen"}
+	f.setStatus(t, commit, ours)
+	theirs := review.Status{Context: "cutover/frozen", State: review.Success, Text: "let me"}
+	if err := f.Store(t).SetStatus(t.Context(), commit, theirs); err != nil {
+		t.Fatal(err)
+	}
+	all, err := f.store.Statuses(t.Context(), commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "statuses", all, []review.Status{theirs})
+	f.setStatus(t, commit, ours)
+	same(t, "statuses", f.statuses(t, commit), []review.Status{ours})
 }
 
 func (f forge) longStatus(t *testing.T) {

@@ -62,6 +62,8 @@ type Forge interface {
 	Approve(t *testing.T, number int, as, text string)
 	// Say adds a comment.
 	Say(t *testing.T, number int, as, text string)
+	// Unsay deletes a comment, as somebody who may delete everybody's.
+	Unsay(t *testing.T, number int, id int64)
 }
 
 // Reviews holds an implementation to the contract of the reconciler's ports Reviews and Conversations. Each call of open
@@ -90,11 +92,13 @@ func Reviews(t *testing.T, open func(t *testing.T) Forge) {
 		"a branch that is gone does not change the arrival": forge.branchGone,
 		"comments and reviews are listed, oldest first":     forge.said,
 		"our comment is edited in place":                    forge.commentEdited,
+		"our comment that was deleted is made anew":         forge.commentDeleted,
 		"two comments at once give one":                     forge.commentedAtOnce,
 		"somebody else's mark is not ours":                  forge.foreignMark,
 		"a long comment is cut and says so":                 forge.longComment,
 		"many comments are read to the end":                 forge.manyComments,
 		"a status is set and replaced":                      forge.statusSet,
+		"a status that was seen to be another is set back":  forge.statusSetBack,
 		"a long status is cut between characters":           forge.longStatus,
 		"many statuses are read to the end":                 forge.manyStatuses,
 		"a commit without statuses has none":                forge.noStatus,

@@ -108,6 +108,11 @@ func (f forge) Approve(t *testing.T, number int, as, text string) {
 	must(t, f.w.Approve(as, number, text))
 }
 
+func (f forge) Unsay(t *testing.T, number int, id int64) {
+	t.Helper()
+	must(t, f.w.Unsay("grace", number, id))
+}
+
 func (f forge) Say(t *testing.T, number int, as, text string) {
 	t.Helper()
 	must(t, f.w.Say(as, number, text))

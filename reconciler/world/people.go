@@ -185,6 +185,18 @@ func (w *World) Say(by string, number int, text string) error {
 	})
 }
 
+// Unsay lets a person delete anybody's comment under a pull request.
+func (w *World) Unsay(by string, number int, id int64) error {
+	return w.act(fmt.Sprintf("%s deletes comment %d of #%d", by, id, number), func() error {
+		r, err := w.host.find(number)
+		if err != nil {
+			return err
+		}
+		r.comments = slices.DeleteFunc(r.comments, func(c comment) bool { return c.ID == id })
+		return nil
+	})
+}
+
 // Approve lets a person approve a pull request as it is now.
 func (w *World) Approve(by string, number int, text string) error {
 	return w.act(fmt.Sprintf("%s approves #%d", by, number), func() error {

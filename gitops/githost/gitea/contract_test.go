@@ -224,6 +224,11 @@ func (f *forge) Approve(t *testing.T, number int, as, text string) {
 	call(t, f.lab, f.token(as), "POST", f.path("pulls/%d/reviews", number), map[string]any{"event": "APPROVED", "body": text}, nil)
 }
 
+func (f *forge) Unsay(t *testing.T, _ int, id int64) {
+	t.Helper()
+	call(t, f.lab, f.lab.Git.Token, "DELETE", f.path("issues/comments/%d", id), nil, nil)
+}
+
 func (f *forge) Say(t *testing.T, number int, as, text string) {
 	t.Helper()
 	call(t, f.lab, f.token(as), "POST", f.path("issues/%d/comments", number), map[string]any{"body": text}, nil)
