@@ -60,6 +60,7 @@ func Cluster(t *testing.T, open func(t *testing.T) ClusterBench) {
 	} {
 		t.Run(name, func(t *testing.T) { check(open(t), t) })
 	}
+	SecretKeys(t, open)
 }
 
 // object reads one YAML document into the bench's namespace.

@@ -52,7 +52,7 @@ func (f forge) commentedAtOnce(t *testing.T) {
 	for i := range 4 {
 		store := f.Store(t)
 		wait.Go(func() {
-			if err := store.Comment(t.Context(), p.Number, "plan", fmt.Sprintf("from %d", i)); err != nil {
+			if err := again(func() error { return store.Comment(t.Context(), p.Number, "plan", fmt.Sprintf("from %d", i)) }); err != nil {
 				t.Error(err)
 			}
 		})

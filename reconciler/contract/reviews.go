@@ -3,6 +3,7 @@ package contract
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -196,7 +197,7 @@ func (f forge) openedAtOnce(t *testing.T) {
 	for range 4 {
 		store := f.Store(t)
 		wait.Go(func() {
-			if _, err := store.Ensure(t.Context(), d); err != nil {
+			if err := again(func() error { _, err := store.Ensure(t.Context(), d); return err }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -204,6 +205,18 @@ func (f forge) openedAtOnce(t *testing.T) {
 	wait.Wait()
 	p := f.ensure(t, d)
 	same(t, "open", f.list(t), []review.PullRequest{p})
+}
+
+// again repeats a call as the reconciler does: a host that is asked much at once may answer that it cannot.
+func again(call func() error) error {
+	err := call()
+	for range 10 {
+		if !errors.Is(err, failure.ErrTransient) {
+			break
+		}
+		err = call()
+	}
+	return err
 }
 
 func (f forge) draftChanged(t *testing.T) {

@@ -1,12 +1,16 @@
 package world_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"cutover/gitops/estate"
 	"cutover/reconciler/contract"
+	"cutover/reconciler/object"
 	"cutover/reconciler/world"
 )
 
@@ -43,6 +47,36 @@ func TestSecrets(t *testing.T) {
 			Delete: func(_ *testing.T, root, path string) { w.WriteSecret(root+"/"+path, nil) },
 			Held:   func(_ *testing.T, root, path string) map[string]any { return w.Secret(root + "/" + path) },
 			Kept:   func(_ *testing.T, path string) []map[string]any { return w.OlderSecrets("k8s-secret/b/" + path) },
+		}
+	})
+}
+
+// TestSecretKeys has secret-sync make the Secrets, as strangers' that they are.
+func TestSecretKeys(t *testing.T) {
+	contract.SecretKeys(t, func(t *testing.T) contract.ClusterBench {
+		w, err := world.New(world.Options{Empty: true, Files: world.SampleFiles()})
+		must(t, err)
+		const namespace = "contract"
+		cluster, path := w.Migration().From.Cluster, "k8s-secret/orbit-prod/"+namespace+"/" // as the sample has it
+		k := w.Start().Cluster(cluster.String())
+		must(t, k.EnsureNamespace(t.Context(), namespace))
+		return contract.ClusterBench{
+			Cluster: k, Namespace: namespace,
+			Create: func(o object.Object) {
+				values := map[string]any{}
+				data, _, _ := unstructured.NestedStringMap(o.Object, "data")
+				for key, encoded := range data {
+					value, err := base64.StdEncoding.DecodeString(encoded)
+					must(t, err)
+					values[key] = string(value)
+				}
+				w.WriteSecret(path+o.GetName(), values)
+				w.Advance(w.Now().Add(2 * time.Minute))
+			},
+			Delete: func(ref object.Ref) {
+				w.WriteSecret(path+ref.Name, nil)
+				must(t, w.Remove("grace", cluster, ref))
+			},
 		}
 	})
 }
