@@ -55,21 +55,23 @@ type cluster struct {
 	writes  int             // resource versions and UIDs
 	survey  evidence.Survey
 	sick    map[estate.Release]string
-	rejects map[string]string // reason by object, for dry runs
-	errors  float64           // share of requests that are answered with an error, though Pods are ready
+	rejects map[string]string    // reason by object, for dry runs
+	failing map[string]time.Time // until when the Pods of a service crash, by its name
+	errors  float64              // share of requests that are answered with an error, though Pods are ready
 }
 
 // live is an object in the cluster. The object itself is replaced, never changed.
 type live struct {
 	object  object.Object
 	partOf  string                    // the set that the object is a member of
+	since   time.Time                 // when its spec last changed
 	configs map[string]map[string]any // what each writer wants of it
 }
 
 func newCluster(w *World, name, secrets string) *cluster {
 	c := &cluster{
 		w: w, name: name, secrets: secrets, objects: map[object.Ref]*live{}, pods: map[string]*pod{},
-		sick: map[estate.Release]string{}, rejects: map[string]string{},
+		sick: map[estate.Release]string{}, rejects: map[string]string{}, failing: map[string]time.Time{},
 		survey: evidence.Survey{NewVersion: "v1.37.2", Nodes: 6, NodesReady: 6, Free: evidence.Resources{MilliCPU: 96_000, Memory: 384 << 30, Pods: 600}},
 	}
 	w.after(time.Duration(1+w.rng.Int64N(60))*time.Second, name+" secret-sync", c.syncSecrets)
@@ -123,6 +125,7 @@ func (c *cluster) put(l *live, o object.Object) {
 	c.writes++
 	if fmt.Sprint(l.object.Object["spec"]) != fmt.Sprint(o.Object["spec"]) || o.GetGeneration() == 0 {
 		o.SetGeneration(l.object.GetGeneration() + 1)
+		l.since = c.w.now
 	}
 	o.SetResourceVersion(strconv.Itoa(c.writes))
 	o.SetManagedFields(managed(l.configs))

@@ -11,5 +11,5 @@
 //
 // The judge checks what must never happen (design, "Invariants") after every single change, on what the world itself
 // knows and never on what the program believes. A Breach says when, what, and which call or event did it. Where people
-// or faults broke something, the program is given some time to notice: see grace.
+// or faults broke something, the program is excused for that thing alone, and only until it has looked again: see excuses.
 package world

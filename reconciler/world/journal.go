@@ -15,6 +15,15 @@ import (
 type journal struct {
 	entries []record.Entry
 	notes   map[string]record.Note
+	full    time.Time // until when nothing can be written
+}
+
+// room fails while the disk is full. Nothing was written then.
+func (j *journal) room(w *World) error {
+	if w.now.Before(j.full) {
+		return fmt.Errorf("%w: the disk is full", failure.ErrTransient)
+	}
+	return nil
 }
 
 func newJournal() journal { return journal{notes: map[string]record.Note{}} }
@@ -26,6 +35,9 @@ type Journal struct{ p *Process }
 func (j Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 	return change(ctx, j.p, portJournal, fmt.Sprintf("journal %s %s %s", e.Kind, e.Verb, e.Target), func() (int64, error) {
 		w := j.p.w
+		if err := w.journal.room(w); err != nil {
+			return 0, err
+		}
 		e.ID, e.At = int64(len(w.journal.entries))+1, e.At.UTC()
 		e.Ended, e.Outcome, e.Error = time.Time{}, "", ""
 		w.journal.entries = append(w.journal.entries, e)
@@ -40,6 +52,9 @@ func (j Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 func (j Journal) End(ctx context.Context, id int64, outcome record.Outcome, reason string, at time.Time) error {
 	return do(ctx, j.p, portJournal, fmt.Sprintf("journal end %d %s", id, outcome), func() error {
 		w := j.p.w
+		if err := w.journal.room(w); err != nil {
+			return err
+		}
 		if id < 1 || id > int64(len(w.journal.entries)) {
 			return fmt.Errorf("%w: entry %d", failure.ErrNotFound, id)
 		}
@@ -74,6 +89,9 @@ func (j Journal) Note(ctx context.Context, m estate.MigrationName, key string) (
 // SetNote implements reconciler.Journal.
 func (j Journal) SetNote(ctx context.Context, m estate.MigrationName, n record.Note) error {
 	return do(ctx, j.p, portJournal, "set note "+n.Key, func() error {
+		if err := j.p.w.journal.room(j.p.w); err != nil {
+			return err
+		}
 		n.Value, n.At = slices.Clone(n.Value), n.At.UTC()
 		j.p.w.journal.notes[noteKey(m, n.Key)] = n
 		return nil

@@ -25,10 +25,6 @@ func (b Breach) String() string {
 	return fmt.Sprintf("%s %s: %s (by %s)", b.At.UTC().Format("15:04:05.000"), b.Invariant, b.Text, b.Cause)
 }
 
-// grace is how long the program may take to notice what people or faults did: a secret that changed, a pipeline that
-// somebody enabled, a Pod that went.
-const grace = 5 * time.Minute
-
 // mostBreaches is how many breaches are kept: what follows from the first ones says little.
 const mostBreaches = 50
 
@@ -43,8 +39,9 @@ type judge struct {
 	standing   map[string]bool              // breaches that still hold: each is told once
 	triggered  map[string]bool              // correlation ids
 	opened     map[int]time.Time            // when people opened their pull requests
-	glass      map[string]bool              // services that were ever deployed by break-glass
-	disturbed  time.Time                    // when people or faults last broke something
+	glass      map[string]bool              // executions that break-glass let through
+	excuses    excuses
+	sick       sickness
 	journaled  bool
 }
 
@@ -53,6 +50,7 @@ func newJudge() judge {
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
 		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
+		excuses: excuses{troubled: map[string]time.Time{}},
 	}
 }
 
@@ -79,14 +77,6 @@ func (j *judge) begin(w *World) {
 	for name, r := range w.roles {
 		j.principals[name] = slices.Clone(r.principals)
 	}
-}
-
-// disturb notes that people or faults broke something just now.
-func (j *judge) disturb(w *World) { j.disturbed = w.now }
-
-// excused tells whether something was broken a moment ago, so that the program may not have noticed.
-func (j *judge) excused(w *World) bool {
-	return !j.disturbed.IsZero() && w.now.Sub(j.disturbed) < grace
 }
 
 // breach notes that a line was crossed.
@@ -153,7 +143,7 @@ func (w *World) judgeTraffic(hold func(string, string, ...any)) {
 			continue
 		}
 		maps.Copy(all, r.targets)
-		if r.ready == 0 {
+		if r.ready == 0 && !w.crashing(r.cluster) {
 			hold("traffic", "%s gets requests and has no ready Pod", r.cluster.name)
 		}
 	}
@@ -184,6 +174,9 @@ func (j *judge) intent(w *World, p *Process, at port) {
 		return
 	case portHost:
 		return
+	}
+	if w.now.Before(w.journal.full) && at == portEdge {
+		return // traffic goes back also if that cannot be written down: see sickness
 	}
 	if j.journaled && len(p.intents) == 0 && !strings.HasPrefix(w.cause, "propose") && !strings.HasPrefix(w.cause, "delete branch") {
 		w.breach("journal", "an effect without its intent")
@@ -297,7 +290,7 @@ func (j *judge) secrets(w *World, same bool) {
 		for key, value := range original.current() {
 			have, ok := copied[key]
 			switch {
-			case w.now.Sub(original.changed[key]) < grace || j.address(w, path, key):
+			case j.unknown(original.changed[key], believesSecrets) || j.address(w, path, key):
 			case !ok:
 				w.breach("secrets", "key %s of %s is not in the copy", key, path)
 			case same && !sameValue(have, value):

@@ -47,15 +47,12 @@ func (j *judge) steps(w *World, weight int) {
 
 // ready: every service of the product but the exclusive ones has all its Pods in the new cluster.
 func (j *judge) ready(w *World) {
-	if j.excused(w) {
-		return
-	}
 	c := w.clusters[w.migration.To.Cluster.String()]
 	for _, s := range w.estate.InStack(w.migration.Product, w.migration.From.Stack) {
-		if s.Class == estate.Exclusive {
+		if s.Class == estate.Exclusive || j.excused(thingIn(c.name, s.Name.String())) {
 			continue
 		}
-		key := object.Ref{Group: "apps", Kind: "Deployment", Namespace: s.Namespace.String(), Name: s.Name.String()}
+		key := workloadOf(s)
 		l, ok := c.objects[key]
 		if !ok {
 			w.breach("traffic", "%s does not run in %s", s.Name, c.name)
@@ -74,28 +71,36 @@ func (j *judge) ready(w *World) {
 	}
 }
 
+func workloadOf(s estate.Service) object.Ref {
+	return object.Ref{Group: "apps", Kind: "Deployment", Namespace: s.Namespace.String(), Name: s.Name.String()}
+}
+
 // frozen: no pipeline of the old stack can be started, and none runs, but those that break-glass lets through.
 func (j *judge) frozen(w *World) {
-	if j.excused(w) {
-		return
-	}
 	for id := range j.before {
 		d, ok := w.spinnaker.pipelines[id]
 		if !ok {
 			continue
 		}
-		if disabled, _ := d.Document["disabled"].(bool); !disabled && !w.isOpen(d.Application()) {
+		if disabled, _ := d.Document["disabled"].(bool); !disabled && !w.isOpen(d.Application()) && !j.tampered(d.Application()) {
 			w.breach("frozen", "%s of %s is not frozen, and traffic moves", d.Name(), d.Application())
 		}
 	}
 	for _, x := range w.spinnaker.executions {
-		if x.mark.Stack == w.migration.From.Stack.String() && !x.Status.Complete() && !j.glass[x.mark.Service] {
+		if x.mark.Stack == w.migration.From.Stack.String() && !x.Status.Complete() && !j.glass[x.ID] && !j.unknown(x.Started, believesRunning) {
 			w.breach("frozen", "%s, which %s started, runs, and traffic moves", x.ID, x.by)
 		}
 	}
 }
 
-// isOpen tells whether break-glass lets a service through, or did until a moment ago.
+// tampered tells whether somebody opened a pipeline after the program looked at all of them.
+func (j *judge) tampered(service string) bool {
+	at, ok := j.excuses.troubled[thingPipelines(service)]
+	return ok && !at.Before(j.excuses.asked)
+}
+
+// isOpen tells whether break-glass lets a service through, or did when the program looked: who names it, and that
+// somebody approved of it, is in git.
 func (w *World) isOpen(service string) bool {
 	c := w.git.commits[w.git.branches[w.migration.Branch]]
 	if c == nil {
@@ -103,18 +108,27 @@ func (w *World) isOpen(service string) bool {
 	}
 	e, _ := readEstate(c.tree)
 	m, _ := e.Migration(w.migration.Name)
+	named := w.git.changes(c, m.BreakGlassPath(), 1)
+	if len(named) == 0 || !w.host.brought(named[0].Hash) {
+		return false
+	}
 	return slices.ContainsFunc(m.Opened, func(b estate.BreakGlass) bool {
-		return b.Service.String() == service && w.now.Before(b.Until.Add(grace))
+		return b.Service.String() == service && (w.now.Before(b.Until) || w.judge.unknown(b.Until, 0))
 	})
+}
+
+// brought tells whether a pull request brought a commit.
+func (h *host) brought(commit string) bool {
+	return slices.ContainsFunc(h.requests, func(r *request) bool { return r.State == review.Merged && r.arrived[commit] })
 }
 
 // foreignRuns judges an execution of the old stack that a person started.
 func (j *judge) foreignRuns(w *World, x *execution) {
 	if w.isOpen(x.mark.Service) {
-		j.glass[x.mark.Service] = true
+		j.glass[x.ID] = true
 		return
 	}
-	if w.share() > 0 && !j.excused(w) {
+	if w.share() > 0 && !j.tampered(x.mark.Service) {
 		w.breach("frozen", "%s deploys %s to the old cluster while %.0f%% of the traffic is moved", x.by, x.mark.Service, 100*w.share())
 	}
 }
@@ -122,39 +136,10 @@ func (j *judge) foreignRuns(w *World, x *execution) {
 // merges judges a developer's pull request that gets merged.
 func (j *judge) merges(w *World, r *request) {
 	opened, byPerson := j.opened[r.Number]
-	if !byPerson || r.Base != Main || w.share() == 0 || w.now.Sub(opened) < grace || j.excused(w) {
+	if !byPerson || r.Base != Main || w.share() == 0 || j.unknown(opened, believesReviews) {
 		return
 	}
 	w.breach("frozen", "pull request #%d of %s is merged while %.0f%% of the traffic is moved", r.Number, r.Author, 100*w.share())
-}
-
-// parity: both clusters run the same versions, but of what break-glass let through.
-func (j *judge) parity(w *World) {
-	if j.excused(w) {
-		return
-	}
-	m := w.migration
-	for name, class := range j.classes {
-		if class == estate.Exclusive || j.glass[name] {
-			continue
-		}
-		old, fresh := w.versions(m.From.Cluster, name), w.versions(m.To.Cluster, name)
-		if len(old) > 0 && len(fresh) > 0 && !slices.Equal(old, fresh) {
-			w.breach("parity", "%s runs %v in the old cluster and %v in the new one", name, old, fresh)
-		}
-	}
-}
-
-// versions are those that a service's Pods run, sorted.
-func (w *World) versions(cluster estate.ClusterName, service string) []string {
-	var out []string
-	for _, p := range w.clusters[cluster.String()].pods {
-		if p.labels["app"] == service && !p.terminating {
-			out = append(out, p.version)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // Rest judges a world in which nothing happens any more while the migration stands at a marker that counts: what has to
@@ -201,7 +186,7 @@ func (w *World) restPipelines(at estate.Marker) {
 		d := w.spinnaker.pipelines[id]
 		_, frozen, tampered := pipeline.FrozenBy(d.Document)
 		switch {
-		case at.Phase < estate.Freeze && !pipeline.Same(before, d.Document) && w.judge.disturbed.IsZero():
+		case at.Phase < estate.Freeze && !pipeline.Same(before, d.Document) && w.judge.excuses.troubled[thingPipelines(d.Application())].IsZero():
 			w.breach("frozen", "%s of %s is not as it was before the freeze", d.Name(), d.Application())
 		case at.Phase < estate.Freeze && frozen:
 			w.breach("frozen", "%s of %s is still frozen", d.Name(), d.Application())

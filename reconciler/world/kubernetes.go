@@ -22,9 +22,12 @@ type Kubernetes struct {
 	c *cluster
 }
 
+// port is the cluster as a system of its own, which may be away while the other one answers.
+func (c *cluster) port() port { return portKubernetes + port(" "+c.name) }
+
 // Capabilities implements reconciler.Observer.
 func (k Kubernetes) Capabilities(ctx context.Context) (manifest.Capabilities, error) {
-	return look(ctx, k.p, portKubernetes, "capabilities of "+k.c.name, false, func() (manifest.Capabilities, error) {
+	return look(ctx, k.p, k.c.port(), "capabilities of "+k.c.name, false, func() (manifest.Capabilities, error) {
 		return capabilities, nil
 	})
 }
@@ -32,7 +35,7 @@ func (k Kubernetes) Capabilities(ctx context.Context) (manifest.Capabilities, er
 // Live implements reconciler.Observer. The objects are the world's own: who changes them changes the world, so that the
 // simulation is slow only where it has to be.
 func (k Kubernetes) Live(ctx context.Context, set object.Set, refs []object.Ref) (object.Live, error) {
-	return look(ctx, k.p, portKubernetes, fmt.Sprintf("live %s of %s", set, k.c.name), false, func() (object.Live, error) {
+	return look(ctx, k.p, k.c.port(), fmt.Sprintf("live %s of %s", set, k.c.name), false, func() (object.Live, error) {
 		asked := map[object.Ref]bool{}
 		for _, ref := range refs {
 			asked[ref.Key()] = true
@@ -51,7 +54,7 @@ func (k Kubernetes) Live(ctx context.Context, set object.Set, refs []object.Ref)
 
 // EnsureNamespace implements reconciler.Applier.
 func (k Kubernetes) EnsureNamespace(ctx context.Context, name string) error {
-	return do(ctx, k.p, portKubernetes, fmt.Sprintf("namespace %s in %s", name, k.c.name), func() error {
+	return do(ctx, k.p, k.c.port(), fmt.Sprintf("namespace %s in %s", name, k.c.name), func() error {
 		if k.c.hasNamespace(name) {
 			return nil
 		}
@@ -69,7 +72,7 @@ func (c *cluster) namespace(name string) {
 
 // Apply implements reconciler.Applier.
 func (k Kubernetes) Apply(ctx context.Context, set object.Set, objects []object.Object) error {
-	return do(ctx, k.p, portKubernetes, fmt.Sprintf("apply %s to %s", set, k.c.name), func() error {
+	return do(ctx, k.p, k.c.port(), fmt.Sprintf("apply %s to %s", set, k.c.name), func() error {
 		k.p.w.judge.writesTo(k.p.w, k.c)
 		for _, o := range objects {
 			if err := k.c.apply(set, o); err != nil {
@@ -110,7 +113,7 @@ func (c *cluster) apply(set object.Set, o object.Object) error {
 
 // Prune implements reconciler.Applier.
 func (k Kubernetes) Prune(ctx context.Context, set object.Set, refs []object.Ref) error {
-	return do(ctx, k.p, portKubernetes, fmt.Sprintf("prune %s in %s", set, k.c.name), func() error {
+	return do(ctx, k.p, k.c.port(), fmt.Sprintf("prune %s in %s", set, k.c.name), func() error {
 		k.p.w.judge.writesTo(k.p.w, k.c)
 		for _, ref := range refs {
 			l, exists := k.c.objects[ref.Key()]
@@ -128,7 +131,7 @@ func (k Kubernetes) Prune(ctx context.Context, set object.Set, refs []object.Ref
 
 // Survey implements reconciler.Surveyor.
 func (k Kubernetes) Survey(ctx context.Context, releases []estate.Release) (evidence.Survey, error) {
-	return look(ctx, k.p, portKubernetes, "survey of "+k.c.name, false, func() (evidence.Survey, error) {
+	return look(ctx, k.p, k.c.port(), "survey of "+k.c.name, false, func() (evidence.Survey, error) {
 		s := k.c.survey
 		for _, r := range releases {
 			why := k.c.sick[r]
@@ -140,7 +143,7 @@ func (k Kubernetes) Survey(ctx context.Context, releases []estate.Release) (evid
 
 // DryRun implements reconciler.Surveyor.
 func (k Kubernetes) DryRun(ctx context.Context, objects []object.Object) ([]evidence.Rejection, error) {
-	return look(ctx, k.p, portKubernetes, "dry run in "+k.c.name, false, func() ([]evidence.Rejection, error) {
+	return look(ctx, k.p, k.c.port(), "dry run in "+k.c.name, false, func() ([]evidence.Rejection, error) {
 		var out []evidence.Rejection
 		for _, o := range objects {
 			ref := object.RefOf(o).String()
@@ -154,12 +157,12 @@ func (k Kubernetes) DryRun(ctx context.Context, objects []object.Object) ([]evid
 
 // Version implements reconciler.Surveyor.
 func (k Kubernetes) Version(ctx context.Context) (string, error) {
-	return look(ctx, k.p, portKubernetes, "version of "+k.c.name, false, func() (string, error) { return k.c.survey.NewVersion, nil })
+	return look(ctx, k.p, k.c.port(), "version of "+k.c.name, false, func() (string, error) { return k.c.survey.NewVersion, nil })
 }
 
 // Pods implements reconciler.Workloads.
 func (k Kubernetes) Pods(ctx context.Context, namespace string, selector map[string]string) ([]object.Pod, error) {
-	return look(ctx, k.p, portKubernetes, fmt.Sprintf("pods of %s in %s", namespace, k.c.name), false, func() ([]object.Pod, error) {
+	return look(ctx, k.p, k.c.port(), fmt.Sprintf("pods of %s in %s", namespace, k.c.name), false, func() ([]object.Pod, error) {
 		var out []object.Pod
 		for _, p := range k.c.pods {
 			matches := p.namespace == namespace
@@ -177,7 +180,7 @@ func (k Kubernetes) Pods(ctx context.Context, namespace string, selector map[str
 
 // Restart implements reconciler.Workloads.
 func (k Kubernetes) Restart(ctx context.Context, workload object.Ref, annotation, value string) error {
-	return do(ctx, k.p, portKubernetes, fmt.Sprintf("restart %s in %s: %s=%s", workload, k.c.name, annotation, value), func() error {
+	return do(ctx, k.p, k.c.port(), fmt.Sprintf("restart %s in %s: %s=%s", workload, k.c.name, annotation, value), func() error {
 		l, exists := k.c.objects[workload.Key()]
 		if !exists {
 			return fmt.Errorf("%w: %s", failure.ErrNotFound, workload)
@@ -199,7 +202,7 @@ func (k Kubernetes) Restart(ctx context.Context, workload object.Ref, annotation
 // SecretKey implements reconciler.Workloads.
 func (k Kubernetes) SecretKey(ctx context.Context, secret object.Ref, key string, candidates []string) (int, error) {
 	at := fmt.Sprintf("key %s of secret %s/%s in %s", key, secret.Namespace, secret.Name, k.c.name)
-	return look(ctx, k.p, portKubernetes, at, false, func() (int, error) {
+	return look(ctx, k.p, k.c.port(), at, false, func() (int, error) {
 		l, exists := k.c.objects[object.Ref{Kind: "Secret", Namespace: secret.Namespace, Name: secret.Name}]
 		if !exists {
 			return -1, fmt.Errorf("%w: there is no such Secret", failure.ErrNotFound)
@@ -213,7 +216,7 @@ func (k Kubernetes) SecretKey(ctx context.Context, secret object.Ref, key string
 
 // RunCronJob implements reconciler.Workloads. The Job ends a while later, well unless FailJobs says otherwise.
 func (k Kubernetes) RunCronJob(ctx context.Context, cronJob object.Ref, name string) error {
-	return do(ctx, k.p, portKubernetes, fmt.Sprintf("job %s of %s in %s", name, cronJob, k.c.name), func() error {
+	return do(ctx, k.p, k.c.port(), fmt.Sprintf("job %s of %s in %s", name, cronJob, k.c.name), func() error {
 		if _, exists := k.c.objects[cronJob.Key()]; !exists {
 			return fmt.Errorf("%w: %s", failure.ErrNotFound, cronJob)
 		}

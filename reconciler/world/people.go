@@ -240,7 +240,7 @@ func (w *World) Deploy(by, service, version string) error {
 // Tamper lets somebody enable a pipeline by hand.
 func (w *World) Tamper(by, service string) error {
 	return w.act(fmt.Sprintf("%s enables the pipelines of %s", by, service), func() error {
-		w.judge.disturb(w)
+		w.judge.trouble(w, thingPipelines(service))
 		for _, d := range w.spinnaker.list(service) {
 			if mark, ok := pipeline.OwnedBy(d.Document); ok && mark.Stack == w.migration.From.Stack.String() {
 				edited := maps.Clone(d.Document)
@@ -281,7 +281,7 @@ func (w *World) Edit(by string, cluster estate.ClusterName, ref object.Ref, valu
 		if !ok {
 			return fmt.Errorf("%w: %s", failure.ErrNotFound, ref)
 		}
-		w.judge.disturb(w)
+		w.judge.trouble(w, thingIn(c.name, ref.Name))
 		config := map[string]any{"apiVersion": l.object.GetAPIVersion(), "kind": l.object.GetKind(), "metadata": map[string]any{"name": ref.Name, "namespace": ref.Namespace}}
 		if err := unstructured.SetNestedField(config, value, path...); err != nil {
 			return err
@@ -294,7 +294,7 @@ func (w *World) Edit(by string, cluster estate.ClusterName, ref object.Ref, valu
 // Remove lets somebody delete an object by hand.
 func (w *World) Remove(by string, cluster estate.ClusterName, ref object.Ref) error {
 	return w.act(fmt.Sprintf("%s deletes %s in %s", by, ref, cluster), func() error {
-		w.judge.disturb(w)
+		w.judge.trouble(w, thingIn(cluster.String(), ref.Name))
 		w.clusters[cluster.String()].remove(ref.Key())
 		return nil
 	})
@@ -306,7 +306,7 @@ func (w *World) Kill(cluster estate.ClusterName, namespace, service string) erro
 		c := w.clusters[cluster.String()]
 		for _, p := range c.podsOfService(namespace, service) {
 			if p.ready {
-				w.judge.disturb(w)
+				w.judge.trouble(w, thingIn(c.name, service))
 				c.terminate(p)
 				c.sync(p.owner)
 				return nil
@@ -324,6 +324,61 @@ func (w *World) Sicken(cluster estate.ClusterName, share float64) {
 	})
 }
 
+// SickenFor lets a cluster answer a share of its requests with errors for a while.
+func (w *World) SickenFor(cluster estate.ClusterName, share float64, d time.Duration) {
+	w.Sicken(cluster, share)
+	w.later(d, cluster.String()+" is well again", func() { w.clusters[cluster.String()].errors = 0 })
+}
+
+func (w *World) later(d time.Duration, name string, do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.after(d, name, do)
+}
+
+// Fail lets every Pod of a service crash, and each that comes, for a while.
+func (w *World) Fail(cluster estate.ClusterName, namespace, service string, d time.Duration) {
+	_ = w.act(fmt.Sprintf("the Pods of %s in %s crash for %s", service, cluster, d.Round(time.Second)), func() error {
+		c := w.clusters[cluster.String()]
+		c.failing[service] = w.now.Add(d)
+		w.judge.trouble(w, thingIn(c.name, service))
+		for _, p := range c.podsOfService(namespace, service) {
+			if p.ready {
+				p.ready = false
+				w.after(d, "pod "+p.name+" starts again", func() { c.begin(p) })
+				c.sync(p.owner)
+			}
+		}
+		return nil
+	})
+}
+
+// Systems are what can be away.
+func (w *World) Systems() []string {
+	out := []string{string(portGit), string(portHost), string(portSpinnaker), string(portVault), string(portIAM), string(portAlarms), string(portMetrics), string(portJournal)}
+	m := w.migration
+	for _, c := range []estate.ClusterName{m.From.Cluster, m.To.Cluster} {
+		out = append(out, string(w.clusters[c.String()].port()))
+	}
+	return out
+}
+
+// Away lets a system answer nothing for a while.
+func (w *World) Away(system string, d time.Duration) {
+	_ = w.act(fmt.Sprintf("%s is away for %s", system, d.Round(time.Second)), func() error {
+		w.outages[system] = w.now.Add(d)
+		return nil
+	})
+}
+
+// FillDisk lets nothing be written to the journal for a while.
+func (w *World) FillDisk(d time.Duration) {
+	_ = w.act(fmt.Sprintf("the journal's disk is full for %s", d.Round(time.Second)), func() error {
+		w.journal.full = w.now.Add(d)
+		return nil
+	})
+}
+
 // FailExecutions lets executions fail, each with a probability before it deploys and again after.
 func (w *World) FailExecutions(p float64) {
 	w.mu.Lock()
@@ -334,7 +389,6 @@ func (w *World) FailExecutions(p float64) {
 // Reload begins a new process of a proxy, which has the weights of its configuration file.
 func (w *World) Reload(name string) {
 	_ = w.act(name+" is reloaded", func() error {
-		w.judge.disturb(w)
 		w.reload(w.fleet[name])
 		return nil
 	})
@@ -347,7 +401,6 @@ func (w *World) Down(name string, d time.Duration) {
 		x.down = "connection refused"
 		w.after(d, name+" is back", func() {
 			x.down = ""
-			w.judge.disturb(w)
 			w.reload(x)
 		})
 		return nil

@@ -139,6 +139,10 @@ func (c *cluster) begin(p *pod) {
 	if p.terminating {
 		return
 	}
+	if until := c.failing[p.labels["app"]]; c.w.now.Before(until) {
+		c.w.after(until.Sub(c.w.now), "pod "+p.name+" starts again", func() { c.begin(p) })
+		return
+	}
 	for _, link := range c.w.migration.Singletons {
 		for _, client := range link.Clients {
 			if p.labels["app"] != client.String() {

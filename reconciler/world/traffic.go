@@ -86,6 +86,7 @@ func (w *World) flow(until time.Time) {
 		t.last = maxTime(t.last, until)
 		return
 	}
+	w.endure(until.Sub(t.last))
 	total := w.options.Requests * seconds
 	served := map[string][2]float64{}
 	if n := len(t.samples); n > 0 {
@@ -99,7 +100,9 @@ func (w *World) flow(until time.Time) {
 		if r.ready == 0 && sent > 0 {
 			errors = sent
 			t.failed += sent
-			w.breach("traffic", "%.0f requests found no ready Pod in %s", sent, r.cluster.name)
+			if !w.crashing(r.cluster) {
+				w.breach("traffic", "%.0f requests found no ready Pod in %s", sent, r.cluster.name)
+			}
 		}
 		t.requests += sent
 		s := served[r.cluster.name]

@@ -26,6 +26,8 @@ type Options struct {
 	Latency time.Duration
 	// Requests is how many requests users send in a second; default 100.
 	Requests float64
+	// Retreat is within which time traffic has to leave a cluster that answers with errors; default 2m.
+	Retreat time.Duration
 	// Trace is told every call and event, in one line each; nil for none.
 	Trace func(line string)
 	// Empty leaves out the estate's own content: no pipelines, no Pods, no secrets.
@@ -92,6 +94,9 @@ func New(o Options) (*World, error) {
 	}
 	if o.Requests == 0 {
 		o.Requests = 100
+	}
+	if o.Retreat == 0 {
+		o.Retreat = 2 * time.Minute
 	}
 	if o.Files == nil {
 		o.Files = SampleFiles()
@@ -221,8 +226,9 @@ func (w *World) Advance(until time.Time) {
 	w.advance(until)
 }
 
-// Watch lets time pass until then, or until a moment after an object of the cluster changed: what a watch would tell.
-func (w *World) Watch(cluster estate.ClusterName, until time.Time, settle time.Duration) {
+// Watch lets time pass until then, or until a moment after an object of the cluster changed, which it tells: what a watch
+// would.
+func (w *World) Watch(cluster estate.ClusterName, until time.Time, settle time.Duration) (touched bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.clusters[cluster.String()]
@@ -232,9 +238,11 @@ func (w *World) Watch(cluster estate.ClusterName, until time.Time, settle time.D
 		if len(c.touched) > seen {
 			until = minTime(until, w.now.Add(settle))
 			seen = len(c.touched) + 1<<30
+			touched = true
 		}
 	}
 	w.advance(until)
+	return touched
 }
 
 func minTime(a, b time.Time) time.Time {

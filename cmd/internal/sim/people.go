@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"cutover/gitops/estate"
@@ -24,10 +26,11 @@ type people struct {
 	approved map[string]bool   // what was approved where
 	versions int
 	broken   []func() // what mends what is broken now
+	root     string   // the branch's first commit
 }
 
 func newPeople(s *run) people {
-	p := people{run: s, due: map[int]time.Time{}, approved: map[string]bool{}}
+	p := people{run: s, root: s.w.Head(s.m.Branch), due: map[int]time.Time{}, approved: map[string]bool{}}
 	p.busyAt, p.breaksAt = p.after(s.plan.Busy), p.after(s.plan.Trouble)
 	return p
 }
@@ -130,6 +133,10 @@ func (p *people) unstick() {
 		switch {
 		case d.Kind == phase.Refuse:
 			p.move(lastGood(at), "put the marker right")
+		case d.Kind == phase.Advance: // somebody closed the pull request, and the daemon opens no other: cutover advance does
+			if next, ok := phase.Following(&p.m, at); ok && len(p.w.Proposed(p.m.Branch)) == 0 {
+				p.move(next, "go on")
+			}
 		case d.Reason.Code == phase.Paused:
 			at.Paused = ""
 			p.move(at, "go on")
@@ -205,7 +212,7 @@ func (p *people) busy() {
 	services := []string{"profile", "media", "api", "match", "reminder"}
 	service := services[p.rng.IntN(len(services))]
 	at := p.marker()
-	switch p.rng.IntN(14) {
+	switch p.rng.IntN(18) {
 	case 0, 1, 2: // a developer deploys
 		p.versions++
 		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
@@ -243,11 +250,93 @@ func (p *people) busy() {
 	case 11: // a marker in another pull request, or on main
 		p.mix()
 	case 12: // break-glass
-		file := world.BreakGlass(p.m, service, "dana", "it burns", p.w.Now().Add(30*time.Minute))
-		_, _ = p.w.Push("dana", p.m.Branch, []estate.File{file}, nil, "Break the glass for "+service)
+		p.breakGlass(service)
 	case 13: // somebody enables a frozen pipeline
 		_ = p.w.Tamper("dana", service)
+	case 14: // a revert of what the branch's head brought
+		p.revert()
+	case 15: // a forced push takes the newest commit off the branch
+		if parent := p.w.Parent(p.w.Head(p.m.Branch)); parent != "" && parent != p.root {
+			p.w.Branch(p.m.Branch, parent)
+		}
+	case 16: // main cannot be read for a while
+		p.spoil(service)
+	case 17: // a developer deploys a fix, by break-glass if somebody approves of it
+		p.breakGlass(service)
+		p.versions++
+		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
 	}
+}
+
+// breakGlass lets a service through the freeze, by a pull request that was approved of, or without one.
+func (p *people) breakGlass(service string) {
+	p.versions++
+	file := world.BreakGlass(p.m, service, "dana", "it burns", p.w.Now().Add(30*time.Minute))
+	message := "Break the glass for " + service
+	if p.rng.IntN(3) == 0 {
+		_, _ = p.w.Push("dana", p.m.Branch, []estate.File{file}, nil, message)
+		return
+	}
+	branch := fmt.Sprintf("dana/%d", p.versions)
+	p.w.Branch(branch, p.w.Head(p.m.Branch))
+	if _, err := p.w.Push("dana", branch, []estate.File{file}, nil, message); err != nil {
+		return
+	}
+	if number, err := p.w.Open("dana", branch, p.m.Branch, message); err == nil {
+		_ = p.w.Approve("ravi", number, "go")
+		_ = p.w.Merge("rita", number, p.method())
+	}
+}
+
+// revert takes back by a pull request what the newest marker changed, as the button of the git host does.
+func (p *people) revert() {
+	history := p.w.Another().Ports().Repository
+	head := p.w.Head(p.m.Branch)
+	c, ok, err := history.LastChange(head, p.m.MarkerPath())
+	if err != nil || !ok || len(c.Parents) == 0 {
+		return
+	}
+	before, err := fs.ReadFile(p.tree(c.Parents[0]), p.m.MarkerPath())
+	var write []estate.File
+	var remove []string
+	if err == nil {
+		write = []estate.File{{Path: p.m.MarkerPath(), Data: before}}
+	} else {
+		remove = []string{p.m.MarkerPath()}
+	}
+	title, _, _ := strings.Cut(c.Message, "\n")
+	title = "Revert \"" + title + "\""
+	p.versions++
+	branch := fmt.Sprintf("people/%d", p.versions)
+	p.w.Branch(branch, head)
+	if _, err := p.w.Push("rita", branch, write, remove, title+"\n\nThis reverts commit "+c.Hash+".\n"); err != nil {
+		return
+	}
+	if number, err := p.w.Open("rita", branch, p.m.Branch, title); err == nil {
+		_ = p.w.Merge("rita", number, p.method())
+	}
+}
+
+func (p *people) tree(commit string) fs.FS {
+	t, err := p.w.Another().Ports().Repository.Tree(commit)
+	if err != nil {
+		panic(err) // it was there a moment ago
+	}
+	return t
+}
+
+// spoil pushes a service.yaml that cannot be read to main; somebody mends it later.
+func (p *people) spoil(service string) {
+	path := fmt.Sprintf("deploy-values/orbit/%s/%s/service.yaml", namespaceOf(service), service)
+	good := p.w.File(world.Main, path)
+	if bytes.Contains(good, []byte("}}")) {
+		return // it is spoilt
+	}
+	bad := append(slices.Clone(good), "}}\n"...)
+	_, _ = p.w.Push("dana", world.Main, []estate.File{{Path: path, Data: bad}}, nil, "Tidy up "+service)
+	p.broken = append(p.broken, func() {
+		_, _ = p.w.Push("dana", world.Main, []estate.File{{Path: path, Data: good}}, nil, "Put right "+service)
+	})
 }
 
 func (p *people) secretOf(service string) string {
@@ -311,29 +400,39 @@ func (p *people) mix() {
 func (p *people) trouble() {
 	proxies := p.m.Edge.Proxies
 	proxy := proxies[p.rng.IntN(len(proxies))]
-	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: "web", Name: "profile"}
-	switch p.rng.IntN(10) {
+	services := []string{"profile", "media", "api", "match"}
+	service := services[p.rng.IntN(len(services))]
+	namespace, while := namespaceOf(service), time.Duration(10+p.rng.IntN(1200))*time.Second
+	to, from := p.m.To.Cluster, p.m.From.Cluster
+	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: service}
+	switch p.rng.IntN(15) {
 	case 0:
 		p.w.Reload(proxy)
 	case 1:
-		p.w.Down(proxy, time.Duration(1+p.rng.IntN(20))*time.Minute)
+		p.w.Down(proxy, while)
 	case 2:
-		_ = p.w.Kill(p.m.To.Cluster, "web", "profile")
+		_ = p.w.Kill(to, namespace, service)
 	case 3:
-		_ = p.w.Kill(p.m.From.Cluster, "core", "api")
+		_ = p.w.Kill(from, "core", "api")
 	case 4:
-		_ = p.w.Edit("dana", p.m.To.Cluster, deployment, "debug", "metadata", "labels", "mode")
+		_ = p.w.Edit("dana", to, deployment, "debug", "metadata", "labels", "mode")
 	case 5:
-		_ = p.w.Edit("dana", p.m.To.Cluster, deployment, int64(5), "spec", "replicas")
+		_ = p.w.Edit("dana", to, deployment, int64(5), "spec", "replicas")
 	case 6:
-		_ = p.w.Remove("dana", p.m.To.Cluster, object.Ref{Kind: "Service", Namespace: "web", Name: "media"})
+		_ = p.w.Remove("dana", to, object.Ref{Kind: "Service", Namespace: "web", Name: "media"})
 	case 7:
 		p.w.EndSilences("dana")
 	case 8:
 		p.w.Distrust("dana", p.m.Trust.Roles[0])
-	case 9:
-		p.w.Sicken(p.m.To.Cluster, 0.2)
-		p.broken = append(p.broken, func() { p.w.Sicken(p.m.To.Cluster, 0) })
+	case 9, 10:
+		p.w.SickenFor(to, 0.2, while)
+	case 11, 12:
+		p.w.Fail(to, namespace, service, while)
+	case 13:
+		systems := p.w.Systems()
+		p.w.Away(systems[p.rng.IntN(len(systems))], while)
+	case 14:
+		p.w.FillDisk(while)
 	}
 }
 

@@ -47,6 +47,8 @@ const (
 	poll      = 5 * time.Second
 	settle    = 200 * time.Millisecond
 	retryMost = time.Minute
+	// keepOften and keepRarely are how often the weights are looked after.
+	keepOften, keepRarely = time.Second, 20 * time.Second
 	// startAfter is how long the process is away after a crash.
 	startAfter = 10 * time.Second
 )
@@ -71,7 +73,7 @@ type run struct {
 	fetched time.Time
 	full    time.Time
 	retry   time.Duration
-	seen    int // changes of the new cluster
+	seen    int    // changes of the new cluster
 	stands  string // where it stood then
 	last    string // what was told last
 }
@@ -172,6 +174,7 @@ func (s *run) pass(ctx context.Context) time.Time {
 		scope, s.heads = reconciler.Full, nil
 	}
 	s.touch(&scope)
+	s.w.Looks(scope == reconciler.Full)
 	if s.heads == nil || now.Sub(s.fetched) >= gitPoll || s.hooked() {
 		heads, err := s.process.Ports().Repository.Fetch(ctx)
 		if err != nil {
@@ -254,8 +257,39 @@ func (s *run) look() {
 func (s *run) sleep(again time.Time) {
 	now := s.w.Now()
 	until := phase.Earlier(phase.Earlier(again, now.Add(gitPoll)), s.people.next())
-	s.w.Advance(now.Add(s.plan.Pace))
-	s.w.Watch(s.m.To.Cluster, until, settle)
+	s.advance(now.Add(s.plan.Pace), func(until time.Time) bool { s.w.Advance(until); return false })
+	s.advance(until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
+}
+
+// keeper keeps up the weights beside the passes.
+type keeper interface {
+	KeepTraffic(ctx context.Context) error
+}
+
+// advance lets time pass until then, or until something changed, and meanwhile lets the daemon look after the weights:
+// every second, as it does, while that could change anything, and now and then otherwise.
+func (s *run) advance(until time.Time, pass func(time.Time) bool) {
+	keep, ok := any(s.r).(keeper)
+	if !ok {
+		pass(until)
+		return
+	}
+	for now := s.w.Now(); now.Before(until); now = s.w.Now() {
+		every := keepRarely
+		if s.w.Uneasy() {
+			every = keepOften
+		}
+		next := now.Add(every)
+		if next.After(until) {
+			next = until
+		}
+		if pass(next) {
+			return
+		}
+		if err := keep.KeepTraffic(context.Background()); err != nil && s.trace != nil {
+			_, _ = fmt.Fprintf(s.trace, "the edge: %v\n", err)
+		}
+	}
 }
 
 // calmDown ends what makes the run stormy once its time has come.
@@ -297,7 +331,7 @@ func (s *run) ended(ctx context.Context) string {
 func (s *run) judge(r *Result) {
 	r.Passes = s.passes
 	reports := s.r.Reports()
-	if r.End != "interrupted" && len(reports) > 0 {
+	if r.End != "interrupted" && len(reports) > 0 && reports[0].Marker.Phase != 0 { // without a phase, nothing could be read
 		s.w.Rest(reports[0].Marker)
 	}
 	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,19 @@ var mistakes = []struct {
 	})},
 	{"nobody looks whether a deployment was started before", "once", func(c *reconciler.Config) { c.Executions = forgetful{c.Executions} }},
 	{"an effect is not written down first", "journal", func(c *reconciler.Config) { c.Journal = &careless{Journal: c.Journal} }},
+	{"services need not be ready before a weight rises", "traffic", blind(func(e *evidence.Evidence) {
+		for i := range e.Services {
+			e.Services[i].Ready, e.Services[i].Status, e.Services[i].Blocked = true, "", ""
+		}
+	})},
+	{"what changed on the base branch is not brought over", "parity", blind(func(e *evidence.Evidence) {
+		e.Main.Behind, e.Main.Take, e.Main.Conflicts = 0, nil, nil
+	})},
+	{"errors of the new cluster are not seen", "retreat", func(c *reconciler.Config) {
+		c.Edge, c.Measurements = rosy{c.Edge}, content{}
+	}},
+	{"another principal goes when ours comes", "trust", func(c *reconciler.Config) { c.Roles = taking{c.Roles} }},
+	{"silences mute more than git names", "silence", func(c *reconciler.Config) { c.Alarms = muting{c.Alarms} }},
 	{"silences are longer than allowed", "silence", func(c *reconciler.Config) { c.Alarms = lasting{c.Alarms} }},
 }
 
@@ -105,11 +119,53 @@ var mistakes = []struct {
 func blind(change func(*evidence.Evidence)) func(*reconciler.Config) {
 	return func(c *reconciler.Config) {
 		c.Decide = func(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) phase.Decision {
-			change(e)
-			return phase.Next(m, at, e, now)
+			doctored := *e
+			doctored.Services, doctored.Links = slices.Clone(e.Services), slices.Clone(e.Links)
+			doctored.Freeze.Pipelines = slices.Clone(e.Freeze.Pipelines)
+			change(&doctored)
+			return phase.Next(m, at, &doctored, now)
 		}
 		c.Check = func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach { return nil }
 	}
+}
+
+// rosy sees no errors at the proxies.
+type rosy struct{ reconciler.Edge }
+
+func (r rosy) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := r.Edge.Proxies(ctx, names, backend, from, to)
+	for i := range out {
+		out[i].To.Errors = 0
+	}
+	return out, err
+}
+
+// content measures nothing wrong.
+type content struct{}
+
+func (content) Measure(_ context.Context, query string) (float64, error) {
+	if strings.HasPrefix(query, "requests") {
+		return 1000, nil
+	}
+	return 0, nil
+}
+
+// taking lets a principal in and puts another one out.
+type taking struct{ reconciler.Roles }
+
+func (r taking) Trust(ctx context.Context, name, principal string) error {
+	if err := r.Distrust(ctx, name, "arn:aws:iam::123456789012:role/nodes.orbit-prod"); err != nil {
+		return err
+	}
+	return r.Roles.Trust(ctx, name, principal)
+}
+
+// muting silences other alarms too.
+type muting struct{ reconciler.Alarms }
+
+func (a muting) Silence(ctx context.Context, s evidence.Silence) (string, error) {
+	s.Matchers = []string{`cluster=~"orbit-prod.*"`}
+	return a.Alarms.Silence(ctx, s)
 }
 
 // forgetful lists no executions, so that what a process before started is started again.
