@@ -104,7 +104,7 @@ func TestRandomJourneysEndWhereTheMarkerStands(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
-		ends[phase.Title(j.at)]++
+		ends[j.at.String()]++
 		effects += strings.Count(j.log.String(), "\n      ")
 	}
 	t.Logf("%d effects; ended at %v", effects, ends)
