@@ -87,8 +87,9 @@ func runningOf(d *desired) string {
 // approve begins the comment by which a person approves.
 const approve = "/approve "
 
-// approvalOf looks for a person's approval under the pull request that began the phase. It counts if it is younger than the
-// last deployment: nobody can have tried what was not there. A later phase may deploy again; then its own step asks anew.
+// approvalOf looks for a person's approval under the pull request that began the phase. Nobody can have tried what was not
+// there: in phase deploy it has to be younger than the first deployment of every service, and in phase freeze, when
+// nothing but the re-sync deploys, younger than the last one.
 func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
 	s.State = evidence.SmokeWaiting
 	number := k.course.began(of)
@@ -103,7 +104,7 @@ func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, o
 	if err != nil {
 		return s, err
 	}
-	since := lastDeployed(k)
+	since := deployedAt(k, of)
 	for _, a := range said {
 		if a.Name == test.Name && (!a.At.Before(since) || k.course.at.Phase > of) {
 			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
@@ -112,12 +113,19 @@ func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, o
 	return s, nil
 }
 
-// lastDeployed is when the newest deployment of all services ended, in whole seconds as git hosts have it.
-func lastDeployed(k *knowledge) time.Time {
+// deployedAt is when what a phase's tests are about was deployed, in whole seconds as git hosts have it.
+func deployedAt(k *knowledge, of estate.Phase) time.Time {
 	var last time.Time
 	for _, h := range k.deployments {
-		if len(h.ours) > 0 && h.ours[0].Ended.After(last) {
-			last = h.ours[0].Ended
+		if len(h.ours) == 0 {
+			continue
+		}
+		x := h.ours[0]
+		if of == estate.Deploy {
+			x = h.ours[len(h.ours)-1]
+		}
+		if x.Ended.After(last) {
+			last = x.Ended
 		}
 	}
 	return last.Truncate(time.Second)
