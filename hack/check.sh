@@ -48,6 +48,7 @@ stage "generated files up to date" generated
 stage "build"                      make --no-print-directory build
 stage "lint"                       make --no-print-directory lint
 stage "test"                       make --no-print-directory test
+stage "simulate"                   make --no-print-directory simulate N=2000
 stage "demo"                       make --no-print-directory demo ARGS=--exit
 
 printf '\nall good\n'
