@@ -407,6 +407,40 @@ func (w *World) Down(name string, d time.Duration) {
 	})
 }
 
+// StopProxy lets a proxy not answer until StartProxy.
+func (w *World) StopProxy(name string) {
+	_ = w.act(name+" stops", func() error { w.fleet[name].down = "connection refused"; return nil })
+}
+
+// StartProxy starts a proxy, with the weights of its configuration file.
+func (w *World) StartProxy(name string) {
+	_ = w.act(name+" starts", func() error {
+		w.fleet[name].down = ""
+		w.reload(w.fleet[name])
+		return nil
+	})
+}
+
+// TakeOut lets somebody take a server of a proxy out for maintenance.
+func (w *World) TakeOut(proxy, name string) {
+	_ = w.act(name+" is taken out of "+proxy, func() error {
+		for _, s := range []*server{w.fleet[proxy].from, w.fleet[proxy].to} {
+			if s.name == name {
+				s.state = "MAINT"
+			}
+		}
+		return nil
+	})
+}
+
+// Send lets users send so many requests through a proxy, each a session of its own.
+func (w *World) Send(proxy string, n int) {
+	_ = w.act(fmt.Sprintf("%d requests through %s", n, proxy), func() error {
+		w.serve(w.fleet[proxy], float64(n))
+		return nil
+	})
+}
+
 // Weights are the proxies' weights of the new cluster, in percent, by name; those that are down are left out.
 func (w *World) Weights() map[string]int {
 	w.mu.Lock()
@@ -432,21 +466,11 @@ func (w *World) EndSilences(by string) {
 	})
 }
 
-// Distrust lets somebody take the new nodes' principal out of a role.
-func (w *World) Distrust(by, name string) {
-	_ = w.act(by+" edits role "+name, func() error {
-		principal := w.migration.Trust.Principal
-		r := w.roles[name]
-		r.principals = slices.DeleteFunc(r.principals, func(p string) bool { return p == principal })
-		return nil
-	})
-}
-
-// SetMetric gives a query its answer.
-func (w *World) SetMetric(query string, v float64) {
+// SetMetric gives a query its answer: the values of its series.
+func (w *World) SetMetric(query string, values ...float64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.metrics[query] = v
+	w.metrics[query] = values
 }
 
 // AddSilence puts a silence of somebody else into Alertmanager.

@@ -147,6 +147,9 @@ func (r Repository) Propose(ctx context.Context, c estate.Change) (string, error
 		if err != nil {
 			return "", err
 		}
+		if parent, ok := w.git.commits[c.Parent]; ok && parent.tree == t {
+			return c.Parent, nil
+		}
 		made := w.git.commit(parents, t, c.Message, author, time.Unix(0, 0).UTC())
 		w.judge.proposes(w, c)
 		w.moved(c.Branch, made.Hash)

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -132,17 +133,22 @@ func (w *World) count(seconds float64) {
 		if x.down != "" {
 			continue
 		}
-		sum := x.from.weight + x.to.weight
-		for i, s := range []*server{x.from, x.to} {
-			if sum == 0 {
-				continue
-			}
-			c := w.clusters[[]string{w.migration.From.Cluster.String(), w.migration.To.Cluster.String()}[i]]
-			sent := w.options.Requests * seconds / up * float64(s.weight) / float64(sum)
-			s.sessions += sent
-			s.requests += sent
-			s.failures += sent * c.errors
+		w.serve(x, w.options.Requests*seconds/up)
+	}
+}
+
+// serve lets a proxy send requests to its servers.
+func (w *World) serve(x *proxy, requests float64) {
+	sum := x.from.weight + x.to.weight
+	for i, s := range []*server{x.from, x.to} {
+		if sum == 0 {
+			continue
 		}
+		c := w.clusters[[]string{w.migration.From.Cluster.String(), w.migration.To.Cluster.String()}[i]]
+		sent := requests * float64(s.weight) / float64(sum)
+		s.sessions += sent
+		s.requests += sent
+		s.failures += sent * c.errors
 	}
 }
 
@@ -184,8 +190,11 @@ type Prometheus struct{ p *Process }
 func (m Prometheus) Measure(ctx context.Context, query string) (float64, error) {
 	return look(ctx, m.p, portMetrics, "measure "+query, true, func() (float64, error) {
 		w := m.p.w
-		if v, ok := w.metrics[query]; ok {
-			return v, nil
+		if values, ok := w.metrics[query]; ok {
+			return single(values)
+		}
+		if strings.TrimSpace(query) == "" || strings.Count(query, "(") != strings.Count(query, ")") {
+			return 0, fmt.Errorf("%w: %q is no query", failure.ErrRefused, query)
 		}
 		name, cluster, ok := strings.Cut(strings.TrimSuffix(query, `"}`), `{cluster="`)
 		if !ok || w.clusters[cluster] == nil {
@@ -200,6 +209,19 @@ func (m Prometheus) Measure(ctx context.Context, query string) (float64, error) 
 		}
 		return 0, fmt.Errorf("%w: no series match", failure.ErrNotFound)
 	})
+}
+
+// single is the one number of an answer.
+func single(values []float64) (float64, error) {
+	switch {
+	case len(values) > 1:
+		return 0, fmt.Errorf("%w: the query gives %d series", failure.ErrRefused, len(values))
+	case len(values) == 0 || math.IsNaN(values[0]):
+		return 0, fmt.Errorf("%w: no number", failure.ErrNotFound)
+	case math.IsInf(values[0], 0):
+		return 0, fmt.Errorf("%w: the query gives %g", failure.ErrRefused, values[0])
+	}
+	return values[0], nil
 }
 
 // Prober asks services over HTTP.

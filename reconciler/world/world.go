@@ -63,7 +63,7 @@ type World struct {
 	fleet     map[string]*proxy
 	traffic   traffic
 	journal   journal
-	metrics   map[string]float64
+	metrics   map[string][]float64
 	failures  float64 // how likely an execution fails, before it deploys and again after
 
 	faults  Faults
@@ -92,7 +92,7 @@ func New(o Options) (*World, error) {
 	if o.Latency == 0 {
 		o.Latency = 5 * time.Millisecond
 	}
-	if o.Requests == 0 {
+	if o.Requests == 0 && !o.Empty {
 		o.Requests = 100
 	}
 	if o.Retreat == 0 {
@@ -104,7 +104,7 @@ func New(o Options) (*World, error) {
 	w := &World{
 		options: o, now: o.Start, rng: rand.New(rand.NewPCG(o.Seed, 0x63757476)), //nolint:gosec // it has to repeat
 		clusters: map[string]*cluster{}, roles: map[string]*role{}, fleet: map[string]*proxy{},
-		metrics: map[string]float64{}, outages: map[string]time.Time{}, answers: map[string]answer{},
+		metrics: map[string][]float64{}, outages: map[string]time.Time{}, answers: map[string]answer{},
 		cause: "the beginning",
 	}
 	w.git = newGit()
@@ -144,7 +144,7 @@ func (w *World) populate(root *commit) error {
 		w.addProxy(name, m.Edge.Backend, m.Edge.From, m.Edge.To)
 	}
 	for _, name := range m.Trust.Roles {
-		w.roles[name] = &role{principals: []string{"arn:aws:iam::123456789012:role/nodes." + m.From.Cluster.String()}}
+		w.roles[name] = &role{principals: []string{"arn:aws:iam::123456789012:role/nodes." + m.From.Cluster.String()}, ours: map[string]bool{}}
 	}
 	if w.options.Empty {
 		return nil
