@@ -36,7 +36,7 @@ func TestConfiguration(t *testing.T) {
 	want := table(t)
 	if *update {
 		page = before + tableBegins + want + tableEnds + after
-		if err := os.WriteFile(filepath.Join(root, configurationPage), []byte(page), 0o644); err != nil { //nolint:gosec // a page
+		if err := os.WriteFile(filepath.Join(root, configurationPage), []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
