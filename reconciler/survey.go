@@ -53,8 +53,10 @@ func unservedOf(d *desired) []string {
 	return slices.Compact(out)
 }
 
-// dryRun asks the new cluster about the objects of every service that does not run there yet: what runs has been taken.
-func dryRun(ctx context.Context, d *desired, to Surveyor) ([]evidence.Rejection, error) {
+// dryRun asks the new cluster about the objects of every service that it does not have yet. What it has, it has taken: a
+// change of that is for its deployment to try, because a dry run of ours would be merged with the fields that Spinnaker
+// owns, and so be refused for what Spinnaker itself replaces, such as the port of a Service.
+func dryRun(ctx context.Context, d *desired, to Cluster) ([]evidence.Rejection, error) {
 	type origin struct {
 		ref object.Ref
 		id  estate.ServiceID
@@ -64,8 +66,15 @@ func dryRun(ctx context.Context, d *desired, to Surveyor) ([]evidence.Rejection,
 		origins = map[string]origin{}
 	)
 	for _, u := range d.units {
+		there, err := present(ctx, u, to)
+		if err != nil {
+			return nil, err
+		}
 		for _, o := range u.draft {
 			ref := object.RefOf(o)
+			if there[ref.Key()] {
+				continue
+			}
 			objects = append(objects, o)
 			origins[ref.String()] = origin{ref, u.service.ServiceID}
 		}
@@ -75,6 +84,23 @@ func dryRun(ctx context.Context, d *desired, to Surveyor) ([]evidence.Rejection,
 		rejected[i].Service = origins[rejection.Object].id
 	}
 	return rejected, err
+}
+
+// present are the objects of a unit that the new cluster has, whoever made them.
+func present(ctx context.Context, u *unit, to Observer) (map[object.Ref]bool, error) {
+	refs := make([]object.Ref, 0, len(u.draft))
+	for _, o := range u.draft {
+		refs = append(refs, object.RefOf(o))
+	}
+	live, err := to.Live(ctx, u.set, refs)
+	if err != nil {
+		return nil, err
+	}
+	there := map[object.Ref]bool{}
+	for _, o := range live.Objects {
+		there[object.RefOf(o).Key()] = true
+	}
+	return there, nil
 }
 
 // neededBy sums what the Pods that will come ask for: those of every service that is not in the new cluster yet.
