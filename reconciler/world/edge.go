@@ -102,7 +102,7 @@ func (f Fleet) SetWeight(ctx context.Context, names []string, backend, from, to 
 				return fmt.Errorf("%w: proxy %s: %s", failure.ErrTransient, x.name, x.down)
 			}
 		}
-		w.judge.weighs(w, all, weight)
+		w.judge.weighs(w, f.p, all, weight)
 		for i, x := range all {
 			if i > 0 {
 				if err := f.p.crashPoint("weight of "+x.name, false); err != nil {

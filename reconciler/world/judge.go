@@ -43,6 +43,7 @@ type judge struct {
 	excuses    excuses
 	sick       sickness
 	journaled  bool
+	raises     bool // the effect at the edge that is under way raises a weight
 }
 
 func newJudge() judge {
@@ -174,9 +175,10 @@ func (j *judge) intent(w *World, p *Process, at port) {
 		return
 	case portHost:
 		return
-	}
-	if w.now.Before(w.journal.full) && at == portEdge {
-		return // traffic goes back also if that cannot be written down: see sickness
+	case portEdge:
+		if !j.raises {
+			return // traffic goes back also if that cannot be written down
+		}
 	}
 	if j.journaled && len(p.intents) == 0 && !strings.HasPrefix(w.cause, "propose") && !strings.HasPrefix(w.cause, "delete branch") {
 		w.breach("journal", "an effect without its intent")

@@ -23,14 +23,17 @@ func (w *World) share() float64 {
 }
 
 // weighs judges a weight before it is set: more traffic goes only to a cluster that is whole, frozen and as the old one.
-func (j *judge) weighs(w *World, all []*proxy, weight int) {
-	least := 100
+func (j *judge) weighs(w *World, p *Process, all []*proxy, weight int) {
+	most := 0 // a proxy that lost its weight may be given it again
 	for _, x := range all {
-		least = min(least, x.to.weight)
+		most = max(most, x.to.weight)
 	}
-	if w.options.Empty || weight <= least {
+	if w.options.Empty || weight <= most {
 		return
 	}
+	j.raises = true
+	j.intent(w, p, portEdge)
+	j.raises = false
 	j.steps(w, weight)
 	j.ready(w)
 	j.frozen(w)

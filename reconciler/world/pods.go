@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -84,14 +85,26 @@ func (c *cluster) sync(key object.Ref) {
 		current = current[:len(current)-1]
 		c.terminate(last)
 	}
-	// An old Pod goes for every new one that is ready.
-	for len(old) > 0 && ready+len(old) > want {
+	// An old Pod goes for every new one that is ready, those that serve nobody first.
+	slices.SortStableFunc(old, func(a, b *pod) int { return serves(a) - serves(b) })
+	for _, p := range old {
+		ready += serves(p)
+	}
+	for len(old) > 0 && ready-serves(old[0]) >= want {
+		ready -= serves(old[0])
 		c.terminate(old[0])
 		old = old[1:]
 	}
 	if exists {
 		c.updateStatus(key, l)
 	}
+}
+
+func serves(p *pod) int {
+	if p.ready {
+		return 1
+	}
+	return 0
 }
 
 func replicasOf(spec map[string]any) int {

@@ -104,7 +104,7 @@ func (p *people) method() world.Method {
 // approve says what the daemon waits for, under the newest pull requests that were merged: one of them began the phase.
 func (p *people) approve() {
 	for _, report := range p.r.Reports() {
-		key := fmt.Sprint(report.Marker, report.Commit)
+		key := fmt.Sprint(report.Marker, report.Commit, p.w.Now().Unix()/600) // again if it did not help
 		if report.Decision.Reason.Code != phase.SmokeApproval || p.approved[key] || !p.calm && p.rng.IntN(10) > 0 {
 			continue
 		}
@@ -131,10 +131,10 @@ func (p *people) unstick() {
 		}
 		at := report.Marker
 		switch {
-		case d.Kind == phase.Refuse:
+		case d.Kind == phase.Refuse, d.Reason.Code == phase.MarkerLost:
 			p.move(lastGood(at), "put the marker right")
 		case d.Kind == phase.Advance: // somebody closed the pull request, and the daemon opens no other: cutover advance does
-			if next, ok := phase.Following(&p.m, at); ok && len(p.w.Proposed(p.m.Branch)) == 0 {
+			if next, ok := phase.Following(&p.m, at); ok && p.idle() {
 				p.move(next, "go on")
 			}
 		case d.Reason.Code == phase.Paused:
@@ -146,6 +146,18 @@ func (p *people) unstick() {
 			p.resolve()
 		}
 	}
+}
+
+// idle tells whether the daemon has no pull request that could be merged: one that a rewritten branch left behind is
+// closed.
+func (p *people) idle() bool {
+	for _, r := range p.w.Proposed(p.m.Branch) {
+		if p.w.Now().Sub(p.changed) < 20*time.Minute {
+			return false
+		}
+		_ = p.w.CloseRequest("rita", r.Number)
+	}
+	return true
 }
 
 func lastGood(at estate.Marker) estate.Marker {

@@ -331,7 +331,7 @@ func (s *run) ended(ctx context.Context) string {
 func (s *run) judge(r *Result) {
 	r.Passes = s.passes
 	reports := s.r.Reports()
-	if r.End != "interrupted" && len(reports) > 0 && reports[0].Marker.Phase != 0 { // without a phase, nothing could be read
+	if r.End == "converged" {
 		s.w.Rest(reports[0].Marker)
 	}
 	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()
