@@ -31,8 +31,12 @@ func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, 
 	if err != nil {
 		return err
 	}
-	if e.Edge.Bake, err = r.bakeOf(ctx, d); err != nil || !judged(e.Edge.Bake) {
+	if e.Edge.Bake, err = r.bakeOf(ctx, d); err != nil {
+		e.Edge.Proxies = nil // without the note it would look as if nothing had ever been set
 		return err
+	}
+	if !judged(e.Edge.Bake) {
+		return nil
 	}
 	e.Edge.Checks, err = k.checks.get(r.Now(), checksFor, func() ([]evidence.Check, error) { return r.checks(ctx, d, e.Edge) })
 	return err

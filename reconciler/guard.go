@@ -11,6 +11,9 @@ import (
 // guard holds a decision against the invariants: on what was observed, and, action by action, on what it would be after
 // the action. What must not be done is taken out of the decision; if nothing is left of it, the migration holds.
 func (r *Reconciler) guard(o *outlook, k *knowledge) {
+	if len(o.evidence.Unseen) > 0 {
+		return // what was not seen would look broken; only levels are kept up meanwhile
+	}
 	m, at, now := &o.desired.migration, k.course.at, r.Now()
 	o.breaches = r.Check(m, at, &o.evidence, now)
 	since(k.breached, o.breaches, now)

@@ -46,7 +46,7 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 			return review.PullRequest{}, err
 		}
 	}
-	to, err := move.from(m, at, o.decision)
+	to, err := move.from(m, at, o.decision, c.refused.Code != "")
 	if err != nil {
 		return review.PullRequest{}, err
 	}
@@ -62,8 +62,10 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 }
 
 // from is the marker that a move leads to.
-func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (estate.Marker, error) {
+func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision, refused bool) (estate.Marker, error) {
 	switch {
+	case move.Back != nil && refused && move.Back.Phase == at.Phase && move.Back.Weight == at.Weight:
+		return at, nil // the marker that counts stands over the one that was refused
 	case move.Back != nil && !isBehindOf(*move.Back, at):
 		return at, fmt.Errorf("%s is not behind %s, where %s stands: to go on, use advance", phase.Title(*move.Back), phase.Title(at), m.Name)
 	case move.Back != nil:
@@ -77,8 +79,7 @@ func (move Move) from(m *estate.Migration, at estate.Marker, d phase.Decision) (
 		at.Paused = ""
 		return at, nil
 	case d.Reason.Code == phase.WeightFailed:
-		at.Attempt = max(at.Attempt, 1) + 1
-		return at, nil
+		return phase.Again(at), nil
 	case d.Kind != phase.Advance:
 		return at, fmt.Errorf("%s is not complete: %s", phase.Title(at), d.Reason.Text)
 	}

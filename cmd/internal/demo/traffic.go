@@ -34,7 +34,7 @@ func (d *Demo) changes(ctx context.Context) error {
 	const released = "2031.7.1"
 	id, err := d.scenario.Trigger(ctx, edited, "deploy-prod", released)
 	if err != nil {
-		return err
+		return fmt.Errorf("deploy %s: %w", edited, err)
 	}
 	svc, _ := d.estate.Service(d.migration.Product, estate.Must(estate.ParseServiceName(edited)))
 	path := svc.Path + "/prod-values.yaml"
@@ -47,16 +47,23 @@ func (d *Demo) changes(ctx context.Context) error {
 		return err
 	}
 	if err := d.scenario.ChangeSecret(ctx, d.estate, d.migration, "core/api-db", "password", d.scenario.Planted+"rotated"); err != nil {
+		return fmt.Errorf("rotate a password: %w", err)
+	}
+	shared, err := d.scenario.Read(ctx, "main", svc.Path+"/values.yaml")
+	if err != nil {
 		return err
 	}
-	number, err := d.scenario.Propose(ctx, "dev/late", "A late change of "+edited,
-		estate.File{Path: svc.Path + "/values.yaml", Data: []byte("image: harbor.example.com/orbit/profile\nport: 8080\n")})
+	number, err := d.scenario.Offer(ctx, "dev/late", "main", "A late change of "+edited,
+		estate.File{Path: svc.Path + "/values.yaml", Data: append(shared, "podAnnotations: {orbit.example.com/late: \"yes\"}\n"...)})
 	if err != nil {
 		return err
 	}
 	d.late = number
 	d.say("   a developer deploys %s %s to the old cluster (execution %s), changes its values on main,\n   rotates a password in Vault, and has pull request #%d open\n", edited, released, id, number)
-	return d.scenario.AwaitExecution(ctx, id)
+	if err := d.scenario.AwaitExecution(ctx, id); err != nil {
+		return fmt.Errorf("deploy %s: %w", edited, err)
+	}
+	return nil
 }
 
 func (d *Demo) freeze(ctx context.Context) error {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jenkins-x/go-scm/scm"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"cutover/generator/pipeline"
@@ -46,22 +45,6 @@ func (s *Scenario) ChangeSecret(ctx context.Context, e *estate.Estate, m estate.
 	}
 	_, err = vault.KVv2(mount).Patch(ctx, prefix+"/"+path, map[string]any{key: value})
 	return err
-}
-
-// Propose opens a developer's pull request with changed files into the main branch, and returns its number.
-func (s *Scenario) Propose(ctx context.Context, branch, title string, files ...estate.File) (int, error) {
-	if _, err := s.Push(ctx, branch, title, files...); err != nil {
-		return 0, err
-	}
-	client, err := s.Lab.Git.Client()
-	if err != nil {
-		return 0, err
-	}
-	p, _, err := client.PullRequests.Create(ctx, s.repository(), &scm.PullRequestInput{Title: title, Head: branch, Base: base})
-	if err != nil {
-		return 0, err
-	}
-	return p.Number, nil
 }
 
 // Status is a commit's status at the git host.

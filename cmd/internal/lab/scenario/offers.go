@@ -2,11 +2,14 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/jenkins-x/go-scm/scm"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"cutover/gitops/estate"
 )
@@ -31,7 +34,16 @@ func (s *Scenario) Offer(ctx context.Context, from, into, message string, files 
 		return 0, err
 	}
 	title, _, _ := strings.Cut(message, "\n")
-	p, _, err := client.PullRequests.Create(ctx, s.repository(), &scm.PullRequestInput{Title: title, Head: from, Base: into})
+	var p *scm.PullRequest
+	// Gitea learns of a pushed branch a moment after the push, and answers 404 until then.
+	err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		opened, _, err := client.PullRequests.Create(ctx, s.repository(), &scm.PullRequestInput{Title: title, Head: from, Base: into})
+		if errors.Is(err, scm.ErrNotFound) || err != nil && strings.Contains(err.Error(), "404") {
+			return false, nil
+		}
+		p = opened
+		return err == nil, err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("open a pull request from %s into %s: %w", from, into, err)
 	}
