@@ -36,7 +36,7 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	m = newMovingOn(t, l, oneOfEach)
 	m.stretch(t, w)
 	begun := time.Now()
-	lap := func(what string) { t.Logf("%6.1fs %s after %d starts", time.Since(begun).Seconds(), what, w.life) }
+	lap := func(what string) { t.Logf("%6.1fs %s; the daemon was killed at\n%s", time.Since(begun).Seconds(), what, w) }
 
 	m.survives(t, w, "", "prepare")
 	lap("prepare is proposed")
@@ -63,7 +63,6 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	if err := w.alive(t).Stop(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("the daemon was killed at\n%s", w)
 	for _, err := range w.errs {
 		t.Error(err)
 	}
