@@ -180,7 +180,14 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 		return r.showPlan(ctx, o, k, p, to)
 	}
 	status := review.Status{Context: statusContext(d, to), State: review.Failure, Text: "Refused: " + reason.Text}
+	var closed error
+	if reason.Code == phase.MarkerSkips && !p.Fork && strings.HasPrefix(p.Head, "advance/"+d.migration.Name.String()+"/") {
+		// A proposal of our own from before a rollback: it is opened anew when its turn comes.
+		closed = r.Reviews.Close(ctx, p.Number)
+		k.open.forget()
+	}
 	return errors.Join(
+		closed,
 		r.setStatus(ctx, k, p.Commit, status),
 		r.comment(ctx, k, p.Number, "plan", text("plan", map[string]any{"Title": phase.Title(to), "Refused": reason.Text}), reason.Text),
 	)

@@ -42,8 +42,8 @@ func (d *Demo) changes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.scenario.Push(ctx, "main", "More memory for "+edited,
-		estate.File{Path: path, Data: append(data, "revisionHistoryLimit: 3\n"...)}); err != nil {
+	if _, err := d.scenario.Push(ctx, "main", "A tier for "+edited,
+		estate.File{Path: path, Data: append(data, "podAnnotations: {orbit.example.com/tier: web}\n"...)}); err != nil {
 		return err
 	}
 	if err := d.scenario.ChangeSecret(ctx, d.estate, d.migration, "core/api-db", "password", d.scenario.Planted+"rotated"); err != nil {
