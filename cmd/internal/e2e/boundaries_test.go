@@ -36,7 +36,9 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	m = newMovingOn(t, l, oneOfEach)
 	m.stretch(t, w)
 	begun := time.Now()
-	lap := func(what string) { t.Logf("%6.1fs %s; the daemon was killed at\n%s", time.Since(begun).Seconds(), what, w) }
+	lap := func(what string) {
+		t.Logf("%6.1fs %s; the daemon was killed at\n%s", time.Since(begun).Seconds(), what, w)
+	}
 
 	m.survives(t, w, "", "prepare")
 	lap("prepare is proposed")
