@@ -114,7 +114,7 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 	var p review.PullRequest
 	a := phase.Action{Verb: Proposed, Target: draft.Head, Key: phase.Title(next), Reason: o.decision.Reason.Text, Undo: "close the pull request"}
 	err := r.journaled(ctx, o.desired, at, a, false, func(ctx context.Context) (err error) {
-		if _, err = r.Branches.Propose(ctx, MarkerChange(m, next, o.desired.head)); err != nil {
+		if _, err = r.Branches.Propose(ctx, MarkerChange(m, next, o.head)); err != nil {
 			return err
 		}
 		p, err = r.Reviews.Ensure(ctx, draft)
@@ -158,7 +158,7 @@ func (r *Reconciler) judgeReviews(ctx context.Context, o outlook, k *knowledge, 
 // judgeReview tells a pull request that touches the migration's marker what it would do, or why it would be refused.
 func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p review.PullRequest) error {
 	d := o.desired
-	if ahead, err := r.History.Between(d.head, p.Commit); err == nil && len(ahead) == 0 && p.Base == d.migration.Branch {
+	if ahead, err := r.History.Between(o.head, p.Commit); err == nil && len(ahead) == 0 && p.Base == d.migration.Branch {
 		return nil // it has been merged: the list of open ones is older than that
 	}
 	paths, err := r.pathsOf(ctx, k, p)
@@ -172,7 +172,7 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	case p.Base != d.migration.Branch && !slices.Contains(touched, d.migration.MarkerPath()):
 		return nil // another migration's
 	}
-	to, reason, err := r.markerOf(ctx, d, k, p, paths, touched)
+	to, reason, err := r.markerOf(ctx, o, k, p, paths, touched)
 	if err != nil {
 		return err
 	}
@@ -194,8 +194,8 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 }
 
 // markerOf is the marker that a pull request proposes, and why it would be refused.
-func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason, error) {
-	m := &d.migration
+func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason, error) {
+	m := &o.desired.migration
 	refused := func(code phase.Code, format string, args ...any) phase.Reason {
 		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
 	}
@@ -219,7 +219,7 @@ func (r *Reconciler) markerOf(ctx context.Context, d *desired, k *knowledge, p r
 		Commit: p.Commit, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
 		Others: slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == m.MarkerPath() }),
 	}
-	if commits, err := r.History.Between(d.head, p.Commit); err == nil && !p.Fork {
+	if commits, err := r.History.Between(o.head, p.Commit); err == nil && !p.Fork {
 		e.Trailer = ""
 		for _, c := range commits {
 			if t := trailerOf(c.Message); t != "" && e.Trailer == "" {

@@ -25,8 +25,10 @@ type desired struct {
 	files     generator.Files
 	pending   []evidence.File // those of files that the commit lacks or has otherwise
 	pipelines []generator.Pipeline
-	units     []*unit              // every service of the new stack, sorted by id; none before the migration has begun
-	old       []generator.Pipeline // the old stack's; nil until they are asked for
+	units     []*unit // every service of the new stack, sorted by id; none before the migration has begun
+	// unrendered says what was away that the units need, so that there are none; nil if it was there.
+	unrendered error
+	old        []generator.Pipeline // the old stack's; nil until they are asked for
 }
 
 // unit is one service of the new stack: the objects that git names for it. It is not changed once it is made.
@@ -53,7 +55,8 @@ type unit struct {
 var unpinned = estate.Must(estate.ParseVersion("0.0.0-cutover-unpinned"))
 
 // desire reads a commit of a migration's branch. What the change from before does not reach is taken over from there;
-// before may be nil. Its error is a *BadInput if what stands in the commit is wrong.
+// before may be nil. Its error is a *BadInput if what stands in the commit is wrong. That a cluster or a registry is away
+// is no error, as traffic has to go back all the same: it leaves the units unrendered.
 func (r *Reconciler) desire(ctx context.Context, branch, head string, before *desired) (*desired, error) {
 	tree, err := r.Source.Tree(head)
 	if err != nil {
@@ -66,14 +69,18 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 	case err != nil:
 		return nil, &BadInput{branch, head, err}
 	}
-	if base, err = r.withCharts(ctx, branch, head, base); err != nil {
-		return nil, err
+	filled, unrendered := r.withCharts(ctx, branch, head, base)
+	switch {
+	case isBadInput(unrendered):
+		return nil, unrendered
+	case unrendered == nil:
+		base = filled
 	}
 	m, ok := migrationOf(base, branch)
 	if !ok {
 		return nil, &BadInput{branch, head, fmt.Errorf("no migrations/*/migration.yaml names branch %s", branch)}
 	}
-	d := &desired{head: head, migration: m}
+	d := &desired{head: head, migration: m, unrendered: unrendered}
 	if d.estate, d.files, err = generator.Expand(base, m); err != nil {
 		return nil, &BadInput{branch, head, err}
 	}
@@ -84,12 +91,10 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 	if d.pipelines, err = r.makePipelines(d, c); err != nil {
 		return nil, &BadInput{branch, head, err}
 	}
-	if m.Marker.Phase >= estate.Prepare {
-		if err := r.renderUnits(ctx, d, c); err != nil {
-			return nil, err
-		}
+	if m.Marker.Phase >= estate.Prepare && d.unrendered == nil {
+		d.unrendered = r.renderUnits(ctx, d, c)
 	}
-	return d, nil
+	return d, ctx.Err()
 }
 
 // change is what a new commit changes of the one that was read before it.
@@ -131,11 +136,15 @@ func (b *BadInput) Unwrap() error { return b.Err }
 
 // isBadInput tells whether an error is of bad input and of nothing else.
 func isBadInput(err error) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // a joined error is taken apart
-		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !isBadInput(err) })
+	switch err := err.(type) { //nolint:errorlint // errors are taken apart
+	case *BadInput:
+		return true
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(err.Unwrap(), func(err error) bool { return !isBadInput(err) })
+	case interface{ Unwrap() error }:
+		return isBadInput(err.Unwrap())
 	}
-	var bad *BadInput
-	return errors.As(err, &bad)
+	return false
 }
 
 func migrationOf(e *estate.Estate, branch string) (estate.Migration, bool) {

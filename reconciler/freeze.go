@@ -18,10 +18,11 @@ import (
 
 // observeFreeze tells what could still change the old stack (step 8).
 func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	if err := r.observeFrozenPipelines(d, k, e); err != nil {
+	// First: without it what is let through would look as if it had come undone.
+	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {
 		return err
 	}
-	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {
+	if err := r.observeFrozenPipelines(d, k, e); err != nil {
 		return err
 	}
 	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, d, e.Freeze) })

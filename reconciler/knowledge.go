@@ -16,8 +16,10 @@ import (
 // knowledge is what was observed of one migration and need not be asked again until it may have changed. It is a cache,
 // which a full pass forgets; only what was started, and what was told, is kept beyond that.
 type knowledge struct {
-	desired *desired
-	have    map[string][]pipeline.Document // Gate's pipelines, by application
+	desired *desired // the newest commit that can be used
+	// unusable says why the branch's newest commit is not desired; nil if it is.
+	unusable *BadInput
+	have     map[string][]pipeline.Document // Gate's pipelines, by application
 	// compared is how these compare with the pipelines of comparedFor; nil once either is another.
 	compared    []generator.Change
 	comparedFor *desired
@@ -29,9 +31,9 @@ type knowledge struct {
 	refused map[string]refusal
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
 	course    *course
-	courseFor *desired                   // what the course was found for, if it cannot be another one for that
+	courseFor courseOrigin               // what the course was found for, if it cannot be another one for that
 	arrivals  map[string]evidence.Marker // by commit
-	markers   map[string]estate.Marker   // by commit
+	markers   map[string]writtenMarker   // by commit
 	heads     estate.Heads               // of all branches, as they were last fetched
 	paths     map[string][]string        // that a pull request changes, by number and commit
 
@@ -111,7 +113,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]estate.Marker{}, paths: map[string][]string{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]writtenMarker{}, paths: map[string][]string{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}
@@ -120,7 +122,7 @@ func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 
 // forget drops every observation, but not what was started: that is remembered until a list shows it.
 func (k *knowledge) forget() {
-	k.desired, k.comparedFor = nil, nil // the cluster may serve other kinds by now
+	k.desired, k.unusable, k.comparedFor = nil, nil, nil // the cluster may serve other kinds by now
 	k.have = map[string][]pipeline.Document{}
 	k.deployments = map[estate.ServiceID]history{}
 	k.units = map[estate.ServiceID]standing{}

@@ -29,6 +29,7 @@ type course struct {
 	at      estate.Marker
 	refused phase.Reason
 	newest  evidence.Marker // how the newest marker came to be
+	says    estate.Marker   // what the newest marker says
 	reached estate.Phase    // the furthest phase that was ever reached
 	// counted are the markers that counted, oldest first.
 	counted []countedMarker
@@ -61,21 +62,28 @@ type noted struct {
 // courseKey is the note of how far the migration has come.
 const courseKey = "course"
 
-// courseOf walks the changes of the marker, oldest first: each counts or not by what had counted before it. What several
-// commits of one pull request make of the marker is one change: nobody decided between them.
-func (r *Reconciler) courseOf(ctx context.Context, d *desired, k *knowledge) (*course, error) {
-	if k.course != nil && k.courseFor == d {
+// courseOrigin is what a course follows from: the branch's newest commit, and the one that the migration is read from.
+type courseOrigin struct {
+	head    string
+	desired *desired
+}
+
+// courseOf walks the changes of the marker up to the branch's head, oldest first: each counts or not by what had counted
+// before it. What several commits of one pull request make of the marker is one change: nobody decided between them.
+func (r *Reconciler) courseOf(ctx context.Context, d *desired, head string, k *knowledge) (*course, error) {
+	origin := courseOrigin{head, d}
+	if k.course != nil && k.courseFor == origin {
 		return k.course, nil
 	}
 	m := &d.migration
-	changes, err := r.History.Changes(d.head, m.MarkerPath(), markers)
+	changes, err := r.History.Changes(head, m.MarkerPath(), markers)
 	if err != nil {
 		return nil, fmt.Errorf("history of %s: %w", m.MarkerPath(), err)
 	}
 	c, known := &course{}, true
 	var (
 		before *course // before the pull request of the change that is looked at
-		newest estate.Marker
+		newest writtenMarker
 	)
 	for _, commit := range slices.Backward(changes) {
 		at, err := r.markerAtOnce(m, commit.Hash, k)
@@ -98,26 +106,29 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, k *knowledge) (*c
 		return nil, err
 	}
 	if known { // otherwise the host may still tell of a merge
-		k.courseFor = d
+		k.courseFor = origin
 	}
 	return c, nil
 }
 
 // then is the course after one more change of the marker.
-func (c *course) then(m *estate.Migration, at estate.Marker, e evidence.Marker) *course {
+func (c *course) then(m *estate.Migration, at writtenMarker, e evidence.Marker) *course {
 	next := *c
 	e.Before = c.at
-	next.newest, next.refused = e, phase.Refusal(m, at, &e)
+	next.newest, next.says, next.refused = e, at.Marker, phase.Refusal(m, at.Marker, &e)
+	if at.mistakes != "" {
+		next.refused = phase.Reason{Code: phase.PhaseUnknown, Text: at.mistakes}
+	}
 	if next.refused.Code == "" {
-		next.at, next.reached = at, max(c.reached, at.Phase)
-		next.counted = append(slices.Clone(c.counted), countedMarker{at, e})
+		next.at, next.reached = at.Marker, max(c.reached, at.Phase)
+		next.counted = append(slices.Clone(c.counted), countedMarker{at.Marker, e})
 	}
 	return &next
 }
 
 // unlessLost compares a course with what the journal remembers. A branch that was rewritten may have lost the marker that
 // counted: then what was reached is kept up, and nothing goes on before a new marker is merged.
-func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newest estate.Marker) (*course, error) {
+func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newest writtenMarker) (*course, error) {
 	var last noted
 	if _, err := r.note(ctx, d, courseKey, &last); err != nil || len(last.Commits) == 0 {
 		return c, err
@@ -126,7 +137,7 @@ func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newe
 	if slices.ContainsFunc(c.counted, func(m countedMarker) bool { return m.evidence.Commit == counted }) {
 		return c, nil
 	}
-	kept := course{at: last.At, reached: last.Reached, newest: c.newest}
+	kept := course{at: last.At, reached: last.Reached, newest: c.newest, says: c.says}
 	if !slices.Contains(last.Commits, c.newest.Commit) && c.newest.PullRequest != 0 {
 		return kept.then(&d.migration, newest, c.newest), nil
 	}
@@ -146,7 +157,13 @@ func (c *course) noted() noted {
 	return n
 }
 
-func (r *Reconciler) markerAtOnce(m *estate.Migration, commit string, k *knowledge) (estate.Marker, error) {
+// writtenMarker is a marker as a commit has it: zero if it has none.
+type writtenMarker struct {
+	estate.Marker
+	mistakes string // with file and line, if it cannot be read
+}
+
+func (r *Reconciler) markerAtOnce(m *estate.Migration, commit string, k *knowledge) (writtenMarker, error) {
 	if at, ok := k.markers[commit]; ok {
 		return at, nil
 	}
@@ -157,22 +174,23 @@ func (r *Reconciler) markerAtOnce(m *estate.Migration, commit string, k *knowled
 	return at, err
 }
 
-// markerAt is the marker as a commit has it; zero if it has none that can be read.
-func (r *Reconciler) markerAt(m *estate.Migration, commit string) (estate.Marker, error) {
+func (r *Reconciler) markerAt(m *estate.Migration, commit string) (writtenMarker, error) {
 	tree, err := r.Source.Tree(commit)
 	if err != nil {
-		return estate.Marker{}, fmt.Errorf("read the marker at %.10s: %w", commit, err)
+		return writtenMarker{}, fmt.Errorf("read the marker at %.10s: %w", commit, err)
 	}
 	data, err := fs.ReadFile(tree, m.MarkerPath())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return estate.Marker{}, nil
+		return writtenMarker{}, nil
 	case err != nil:
-		return estate.Marker{}, fmt.Errorf("read the marker at %.10s: %w", commit, err)
+		return writtenMarker{}, fmt.Errorf("read the marker at %.10s: %w", commit, err)
 	}
-	// What is wrong with a marker of the past is no matter: it did not count.
-	at, _ := values.ParseMarker(m.MarkerPath(), data)
-	return at, nil
+	at, problems := values.ParseMarker(m.MarkerPath(), data)
+	if err := problems.Err(); err != nil {
+		return writtenMarker{mistakes: err.Error()}, nil
+	}
+	return writtenMarker{Marker: at}, nil
 }
 
 // slowHost is how long a git host may take to tell by which pull request a commit came.

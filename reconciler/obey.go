@@ -20,7 +20,7 @@ import (
 // have to be free before it is taken; the others are independent, and one that fails stops none of them. It returns the
 // branch's new head if an action moved it.
 func (r *Reconciler) obey(ctx context.Context, o outlook, k *knowledge) (string, error) {
-	x := effects{r: r, d: o.desired, e: &o.evidence, k: k, head: o.desired.head}
+	x := effects{r: r, d: o.desired, e: &o.evidence, k: k, head: o.head}
 	err := each(ctx, r.Width, byPlace(o.decision.Actions), func(ctx context.Context, actions []phase.Action) error {
 		for _, a := range actions {
 			if err := x.journaled(ctx, a); err != nil {

@@ -19,35 +19,41 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	c := k.course
 	e := evidence.Evidence{Marker: c.newest, Files: d.pending}
 	var errs []error
+	unseen := func(what string, err error) {
+		errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		e.Unseen = append(e.Unseen, evidence.Unseen{What: what, Reason: err.Error()})
+	}
+	if d.unrendered != nil {
+		unseen("what the services are made of", d.unrendered)
+	}
 	for _, look := range []struct {
-		what string
-		from estate.Phase
-		at   func(context.Context, *desired, *knowledge, *evidence.Evidence) error
+		what  string
+		from  estate.Phase
+		units bool // looks at what is rendered
+		at    func(context.Context, *desired, *knowledge, *evidence.Evidence) error
 	}{
-		{"the new cluster", estate.Prepare, r.observeSurvey},
-		{"secrets", estate.Prepare, r.observeSecrets},
-		{"roles", estate.Prepare, r.observeRoles},
-		{"pipelines", estate.Prepare, r.observePipelines},
-		{"namespaces", estate.Deploy, r.observeNamespaces},
-		{"services", estate.Deploy, r.observeServices},
-		{"smoke tests", estate.Deploy, r.observeSmoke},
-		{"the freeze", estate.Freeze, r.observeFreeze},
-		{"the base branch", estate.Freeze, r.observeMain},
-		{"singletons", estate.Freeze, r.observeLinks},
-		{"silences", estate.Canary, r.observeSilences},
-		{"the edge", estate.Canary, r.observeEdge},
+		{"the new cluster", estate.Prepare, true, r.observeSurvey},
+		{"secrets", estate.Prepare, false, r.observeSecrets},
+		{"roles", estate.Prepare, false, r.observeRoles},
+		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
+		{"namespaces", estate.Deploy, true, r.observeNamespaces},
+		{"services", estate.Deploy, true, r.observeServices},
+		{"smoke tests", estate.Deploy, true, r.observeSmoke},
+		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze},
+		{"the base branch", estate.Freeze, false, r.observeMain},
+		{"singletons", estate.Freeze, true, r.observeLinks},
+		{"silences", estate.Canary, false, r.observeSilences},
+		{evidence.TheEdge, estate.Canary, false, r.observeEdge},
 	} {
-		if c.reached < look.from {
+		if c.reached < look.from || look.units && d.unrendered != nil {
 			continue
 		}
 		err := r.lookAt(ctx, func(ctx context.Context) error { return look.at(ctx, d, k, &e) })
-		var bad *BadInput
 		switch {
-		case ctx.Err() != nil || errors.As(err, &bad):
+		case ctx.Err() != nil:
 			return e, fmt.Errorf("%s: %w", look.what, err)
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", look.what, err))
-			e.Unseen = append(e.Unseen, evidence.Unseen{What: look.what, Reason: err.Error()})
+			unseen(look.what, err)
 		}
 	}
 	return e, errors.Join(errs...)

@@ -91,6 +91,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		}
 	}
 	report := k.report // an error does not take away what is known, but for when to look again
+	told := report.Error
 	report.Again = time.Time{}
 	var last outlook
 	head, current, err := r.advance(ctx, branch, head, k, act, func(o outlook) {
@@ -99,7 +100,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		report.Pass, report.Total = pass(false), r.done.counts()
 		r.publish(report)
 	})
-	if current && act && r.Repair && k.course.refused.Code == "" {
+	if current && act && r.Repair && k.course.refused.Code == "" && k.unusable == nil {
 		err = errors.Join(err, r.repair(ctx, k.desired, k))
 	}
 	if last.desired != nil && act && ctx.Err() == nil {
@@ -113,7 +114,9 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 	}
 	k.report = report
 	if isBadInput(err) {
-		r.Log.ErrorContext(ctx, "nothing is done from a branch that cannot be used", "error", err)
+		if report.Error != told {
+			r.Log.ErrorContext(ctx, "nothing goes forward from what cannot be used", "error", err)
+		}
 		return report, nil // trying again helps nothing: a new commit does
 	}
 	return report, err
@@ -121,6 +124,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 
 // outlook is what a pass found and decided last.
 type outlook struct {
+	head     string // of the branch
 	desired  *desired
 	evidence evidence.Evidence
 	decision phase.Decision
@@ -146,7 +150,7 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 			return head, err == nil, errors.Join(failed, err)
 		}
 		for _, a := range o.decision.Actions {
-			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", o.desired.head)
+			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", o.head)
 			if obeyed[effect] {
 				return head, true, fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
 			}
@@ -160,18 +164,18 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 }
 
 // look reads what git names, observes the world, and decides. With an outlook that has a decision, an error is of systems
-// that could not be looked at: what was decided rests on the others.
+// that could not be looked at, or of a newest commit that cannot be used: what was decided rests on the others.
 func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge) (outlook, error) {
-	d, err := r.desireOnce(ctx, branch, head, k)
+	d, err := r.usable(ctx, branch, head, k)
 	if err != nil {
 		return outlook{}, err
 	}
-	c, err := r.courseOf(ctx, d, k)
+	c, err := r.courseOf(ctx, d, head, k)
 	if err != nil {
 		return outlook{}, err
 	}
 	k.course = c
-	o := outlook{desired: d}
+	o := outlook{head: head, desired: d}
 	o.evidence, err = r.observe(ctx, d, k)
 	if err != nil {
 		err = fmt.Errorf("observe: %w", err)
@@ -186,18 +190,57 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 		}
 		r.keep(branch, d, k.course, seen)
 	}
-	if refused := k.course.refused; refused.Code != "" {
+	switch refused := k.course.refused; {
+	case refused.Code != "":
 		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, refused, r.Now())
-	} else {
+	case k.unusable != nil:
+		why := phase.Reason{Code: phase.BranchUnusable, Text: k.unusable.Error()}
+		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, why, r.Now())
+	default:
 		o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
 	}
 	r.guard(&o, k)
+	if k.unusable != nil {
+		err = errors.Join(err, k.unusable)
+	}
 	return o, err
 }
 
-// desireOnce reads a commit, unless it is the one that was read last.
+// lookBack is how many commits are gone back over for one that can be used.
+const lookBack = 100
+
+// usable reads a branch's newest commit, or, if that cannot be used, the newest one before it that can: what was reached is
+// kept up as that has it. Its error is a *BadInput if there is none.
+func (r *Reconciler) usable(ctx context.Context, branch, head string, k *knowledge) (*desired, error) {
+	if k.unusable != nil && k.unusable.Commit == head {
+		return k.desired, nil
+	}
+	d, err := r.desireOnce(ctx, branch, head, k)
+	var bad *BadInput
+	if !errors.As(err, &bad) {
+		k.unusable = nil
+		return d, err
+	}
+	line, err := r.History.Line(head, lookBack)
+	if err != nil {
+		return nil, errors.Join(bad, err)
+	}
+	for _, c := range line[1:] {
+		d, err := r.desireOnce(ctx, branch, c.Hash, k)
+		if err == nil {
+			k.unusable = bad
+			return d, nil
+		}
+		if !isBadInput(err) {
+			return nil, errors.Join(bad, err)
+		}
+	}
+	return nil, bad
+}
+
+// desireOnce reads a commit, unless it is the one that was read last, and whole.
 func (r *Reconciler) desireOnce(ctx context.Context, branch, head string, k *knowledge) (*desired, error) {
-	if k.desired != nil && k.desired.head == head {
+	if k.desired != nil && k.desired.head == head && k.desired.unrendered == nil {
 		return k.desired, nil
 	}
 	d, err := r.desire(ctx, branch, head, k.desired)

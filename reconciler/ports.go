@@ -32,6 +32,8 @@ type History interface {
 	LastChange(head, path string) (estate.Commit, bool, error)
 	// Changes are the commits on head's first-parent line that changed path, newest first, at most limit.
 	Changes(head, path string, limit int) ([]estate.Commit, error)
+	// Line are the commits on head's first-parent line, newest first, head among them, at most limit.
+	Line(head string, limit int) ([]estate.Commit, error)
 	// Between are the commits that theirs has and ours lacks, newest first.
 	Between(ours, theirs string) ([]estate.Commit, error)
 }

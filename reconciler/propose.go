@@ -30,23 +30,26 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 	}
 	k := r.knowledgeOf(branch)
 	k.heads = heads
-	d, err := r.desireOnce(ctx, branch, heads[branch], k)
+	head := heads[branch]
+	d, err := r.usable(ctx, branch, head, k)
 	if err != nil {
 		return review.PullRequest{}, err
 	}
-	c, err := r.courseOf(ctx, d, k)
+	c, err := r.courseOf(ctx, d, head, k)
 	if err != nil {
 		return review.PullRequest{}, err
 	}
 	k.course = c
 	m, at := &d.migration, k.course.at
-	o := outlook{desired: d}
-	if move.Advance { // all others have to be possible also while systems are away
-		if o, err = r.look(ctx, branch, heads[branch], k); err != nil {
+	var decision phase.Decision
+	if move.Advance { // all others have to be possible also while systems are away, or the branch cannot be used
+		o, err := r.look(ctx, branch, head, k)
+		if err != nil {
 			return review.PullRequest{}, err
 		}
+		decision = o.decision
 	}
-	to, err := move.from(m, at, o.decision, c.refused.Code != "")
+	to, err := move.from(m, at, decision, c.refused.Code != "")
 	if err != nil {
 		return review.PullRequest{}, err
 	}
@@ -54,7 +57,7 @@ func (r *Reconciler) Propose(ctx context.Context, heads estate.Heads, name strin
 	if reason := phase.Refusal(m, to, &e); reason.Code != "" {
 		return review.PullRequest{}, errors.New(reason.Text)
 	}
-	if _, err := r.Branches.Propose(ctx, MarkerChange(m, to, d.head)); err != nil {
+	if _, err := r.Branches.Propose(ctx, MarkerChange(m, to, head)); err != nil {
 		return review.PullRequest{}, err
 	}
 	// The daemon adds the plan when it sees the pull request.

@@ -92,7 +92,7 @@ func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
 	d, e, decision := o.desired, &o.evidence, o.decision
 	report := Report{Branch: branch, Decision: decision, Again: decision.Until, Breaches: breachesOf(o, k)}
 	now := r.Now()
-	report.Commit, report.Migration, report.Marker = d.head, d.migration.Name, k.course.at
+	report.Commit, report.Migration, report.Marker = o.head, d.migration.Name, k.course.at
 	if k.course.refused.Code == "" {
 		report.Steps = phase.Overview(&d.migration, k.course.at, e, now)
 		report.Edge = edgeReport(e)

@@ -55,7 +55,7 @@ const planFor = 30 * time.Second
 // showPlan tells a pull request what its marker would do: the runbook, run on a copy of the evidence.
 func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, to estate.Marker) error {
 	d, now := o.desired, r.Now()
-	of, where := fmt.Sprint(d.head, " ", p.Commit, " ", k.course.at), fmt.Sprint(p.Number)
+	of, where := fmt.Sprint(o.head, " ", p.Commit, " ", k.course.at), fmt.Sprint(p.Number)
 	if last := k.plans[where]; last.of == of && now.Sub(last.at) < planFor {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 	}
 	at := k.course.at
 	if why := k.course.refused; why.Code != "" {
-		refused := o.desired.migration.Marker
+		refused := k.course.says
 		return errors.Join(
 			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + why.Text}),
 			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text}), why.Text),
@@ -163,7 +163,7 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		state, status = "complete", review.Success
 	case o.evidence.Edge.Bake.Failed != "" || o.decision.Kind == phase.Retreat:
 		state, status = "failed", review.Failure
-	case o.decision.Kind == phase.Hold:
+	case o.decision.Kind == phase.Hold || o.decision.Kind == phase.Refuse:
 		state = "waiting"
 	}
 	data := map[string]any{

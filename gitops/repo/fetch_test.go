@@ -3,6 +3,7 @@ package repo_test
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,6 +222,17 @@ func TestLastChange(t *testing.T) {
 	}
 	if _, _, err := r.LastChange(strings.Repeat("a", 40), "a"); !errors.Is(err, failure.ErrNotFound) {
 		t.Errorf("unknown commit: got %v", err)
+	}
+
+	line, err := r.Line(commits["head"], 3)
+	if want := []string{commits["head"], commits["merge"], commits["c"]}; err != nil || !slices.Equal(hashes(line), want) {
+		t.Errorf("line: got %v %v, want %v", hashes(line), err, want)
+	}
+	if line, err := r.Line(commits["root"], 3); err != nil || !slices.Equal(hashes(line), []string{commits["root"]}) {
+		t.Errorf("line of the first commit: got %v %v", hashes(line), err)
+	}
+	if _, err := r.Line(strings.Repeat("a", 40), 3); !errors.Is(err, failure.ErrNotFound) {
+		t.Errorf("line of an unknown commit: got %v", err)
 	}
 }
 

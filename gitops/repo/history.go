@@ -73,6 +73,27 @@ func (r *Repository) Changes(head, path string, limit int) ([]estate.Commit, err
 	return commits, nil
 }
 
+// Line returns the commits on head's first-parent line, newest first, head among them: at most limit. It returns
+// failure.ErrNotFound if head is not in the clone.
+func (r *Repository) Line(head string, limit int) ([]estate.Commit, error) {
+	var commits []estate.Commit
+	err := r.store.read(func(objects storer.EncodedObjectStorer) error {
+		newest, err := commit(objects, head)
+		if err != nil {
+			return err
+		}
+		line, err := firstParents(objects, newest.Hash, plumbing.ZeroHash, limit)
+		for _, c := range line {
+			commits = append(commits, asCommit(c))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("commits before %.10s: %w", head, err)
+	}
+	return commits, nil
+}
+
 // changes yields the commits on head's first-parent line that changed path, newest first, and ends after an error.
 func (r *Repository) changes(head, path string) iter.Seq2[estate.Commit, error] {
 	return func(yield func(estate.Commit, error) bool) {

@@ -21,6 +21,13 @@ type Evidence struct {
 	Unseen     []Unseen               // systems that could not be looked at
 }
 
+// What is looked at, as Unseen names it, where a decision asks for it.
+const (
+	ThePipelines = "pipelines"
+	TheFreeze    = "the freeze"
+	TheEdge      = "the edge"
+)
+
 // Unseen is a system that could not be looked at: what the evidence says of it is nothing.
 type Unseen struct {
 	What   string // such as "secrets"

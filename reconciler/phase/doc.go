@@ -9,10 +9,12 @@
 //
 //  1. A marker that does not count is refused (Refusal); what the one that counted last has reached is kept up (Refused).
 //  2. What was reached is kept up before anything else: a weight that fails its checks goes back, a weight that the marker
-//     no longer asks for is lowered, one that a proxy has lost is set again, then the freeze and the silence. This holds
-//     while the migration is paused, too; and then nothing else happens. Keep is the edge's part of it alone.
+//     no longer asks for is lowered, one that a proxy has lost is set again, then the freeze, with what break-glass opens,
+//     and the silence. This holds while the migration is paused, too; and then nothing else happens. Keep is the edge's
+//     part of it alone.
 //  3. While a system could not be looked at (Unseen) nothing else happens either: no row may take what was not seen for
-//     what is not there. Only what is seen is kept up then: a silence is extended, and none is made.
+//     what is not there. Only what is seen is kept up then: a silence is extended, and none is made. And a freeze that is
+//     over is taken back, if the edge and all of the freeze were seen.
 //  4. The rows of later phases are undone, the last one first.
 //  5. The rows up to the marker's phase are walked, and the first one that is not done decides. Rows are levels, not events:
 //     what somebody changed in the world or in git is put right before anything later goes on.

@@ -10,22 +10,11 @@ import (
 // freeze is step 8: nobody deploys to the old cluster any more, or changes the values, but for the services that
 // break-glass names. What they run already may end.
 func freeze(s situation) Progress {
-	f, opened := s.e.Freeze, openedNow(s)
-	p := Progress{Total: len(f.Pipelines) + len(f.Reviews), Actions: lock(s)}
-	for _, pipe := range f.Pipelines {
-		if (pipe.Frozen || pipe.Tampered) && opened[pipe.Service.Name] {
-			p.Actions = append(p.Actions, thawPipeline(pipe, "break-glass lets "+pipe.Service.Name.String()+" through", "freeze the pipeline"))
-		}
-	}
-	for _, r := range f.Reviews {
-		if r.Blocked && allOpened(r, opened) {
-			p.Actions = append(p.Actions, unblockReview(r, "break-glass lets its services through", "set the failing status"))
-		}
-	}
+	f, p := s.e.Freeze, keepFreeze(s)
+	p.Total = len(f.Pipelines) + len(f.Reviews)
 	p.Done = p.Total - len(p.Actions)
 	switch {
 	case len(p.Actions) > 0:
-		p.Waiting = because(FreezePending, "%s of the freeze still to be made", count(len(p.Actions), "change"))
 	case len(f.Running) > 0:
 		p.wait(because(FreezeRunning, "%s of %s still run: %s", count(len(f.Running), "execution"), s.m.From.Stack, some(f.Running)), s.now.Add(glance))
 	case len(f.Foreign) > 0:
@@ -57,6 +46,46 @@ func lock(s situation) []Action {
 		}
 	}
 	return out
+}
+
+// letThrough opens what break-glass lets through.
+func letThrough(s situation) []Action {
+	opened := openedNow(s)
+	var out []Action
+	for _, pipe := range s.e.Freeze.Pipelines {
+		if (pipe.Frozen || pipe.Tampered) && opened[pipe.Service.Name] {
+			out = append(out, thawPipeline(pipe, "break-glass lets "+pipe.Service.Name.String()+" through", "freeze the pipeline"))
+		}
+	}
+	for _, r := range s.e.Freeze.Reviews {
+		if r.Blocked && allOpened(r, opened) {
+			out = append(out, unblockReview(r, "break-glass lets its services through", "set the failing status"))
+		}
+	}
+	return out
+}
+
+// keepFreeze makes the changes that the freeze needs.
+func keepFreeze(s situation) Progress {
+	p := Progress{Actions: append(lock(s), letThrough(s)...)}
+	if len(p.Actions) > 0 {
+		p.Waiting = because(FreezePending, "%s of the freeze still to be made", count(len(p.Actions), "change"))
+	}
+	return p
+}
+
+// thawSeen takes the freeze back while a system cannot be looked at: developers must not wait for a cluster that is lost,
+// once the traffic is known to be back.
+func thawSeen(s situation) (Decision, bool) {
+	if s.at.Phase >= estate.Freeze || s.at.Paused != "" {
+		return Decision{}, false
+	}
+	for _, u := range s.e.Unseen {
+		if u.What == evidence.ThePipelines || u.What == evidence.TheFreeze || u.What == evidence.TheEdge {
+			return Decision{}, false
+		}
+	}
+	return Step{Number: 8}.decide(thaw(s))
 }
 
 // thaw undoes step 8.

@@ -59,7 +59,8 @@ func standing(at estate.Marker, e *evidence.Evidence) *evidence.Evidence {
 }
 
 // keep is what comes before all rows, and is done while the migration is paused, its marker is refused, or a system cannot
-// be looked at: what has been reached stays so. Nothing here goes forward, and nothing but traffic goes back.
+// be looked at: what has been reached stays so. Nothing here goes forward, and nothing goes back but traffic, and the freeze
+// for what break-glass lets through, as that is for what cannot wait.
 func keep(s situation) (Decision, bool) {
 	blind := len(s.e.Unseen) > 0 // then only what is seen to be wrong is put right, not what is missing
 	if noted := s.e.Edge.Bake.Commit != ""; noted || !blind || s.at.Phase < estate.Canary {
@@ -69,8 +70,8 @@ func keep(s situation) (Decision, bool) {
 	}
 	reached := min(s.at.Phase, s.e.Marker.Before.Phase)
 	if reached >= estate.Freeze && frozen(s) {
-		if locks := lock(s); len(locks) > 0 {
-			return Step{Number: 8}.decide(Progress{Actions: locks, Waiting: because(FreezePending, "the freeze has come undone in %s", count(len(locks), "place"))})
+		if d, ok := (Step{Number: 8}).decide(keepFreeze(s)); ok {
+			return d, true
 		}
 	}
 	if reached >= estate.Canary && (s.held() > 0 || len(s.e.Silences) > 0) {

@@ -22,13 +22,30 @@ func away(_ *estate.Migration, e *evidence.Evidence) {
 	e.Unseen = []evidence.Unseen{{What: "secrets", Reason: "sealed"}}
 }
 
+// blindTo is one thing that could not be looked at.
+func blindTo(what string) func(*estate.Migration, *evidence.Evidence) {
+	return with(func(e *evidence.Evidence) { e.Unseen = []evidence.Unseen{{What: what, Reason: "timeout"}} })
+}
+
+// allFrozen is a freeze that stands.
+var allFrozen = frost(func(f *evidence.Freeze) {
+	for i := range f.Pipelines {
+		f.Pipelines[i].Frozen = true
+	}
+	f.Reviews[0].Blocked = true
+})
+
 func lostWeight(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0] }
 
 var unseenScenes = []scene{
 	{"what could not be looked at is waited for", deploy, away, "hold step 0: unseen until +5s"},
 	{"whatever there is to do", deploy, also(away, services(service("web", estate.Stateless))), "hold step 0: unseen until +5s"},
 	{"nothing begins without it", nowhere, also(away, with(func(e *evidence.Evidence) { e.Marker = evidence.Marker{} })), "hold step 0: unseen until +5s"},
-	{"nothing is undone", deploy, also(away, after(freeze), frost(func(f *evidence.Freeze) { f.Pipelines[0].Frozen = true })), "hold step 0: unseen until +5s"},
+	{"the freeze is undone, as developers wait", deploy, also(away, after(freeze), allFrozen), "do step 8: thaw-pending\n  thaw-pipeline api/deploy-prod [11]\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
+	{"not while the marker is paused", paused(deploy), also(away, after(deploy), allFrozen), "hold step 0: unseen until +5s"},
+	{"nor before the traffic is known to be back", deploy, also(after(canary(5)), allFrozen, blindTo(evidence.TheEdge)), "hold step 0: unseen until +5s"},
+	{"nor while half of it is seen", deploy, also(after(freeze), allFrozen, blindTo(evidence.TheFreeze)), "hold step 0: unseen until +5s"},
+	{"nothing else is undone", deploy, also(away, after(canary(5)), noTraffic, silences(silenced("s1", time.Hour))), "hold step 0: unseen until +5s"},
 	{"paused, it is told as well", paused(deploy), also(away, after(deploy)), "hold step 0: unseen until +5s"},
 	{"a refused marker stays refused", canary(25), also(after(canary(1)), unbaked, away), "refuse step 0: marker-skips until +2s"},
 	{"missing services are no reason for anything", canary(5), nobodyAnswers, "hold step 0: unseen until +2s"},

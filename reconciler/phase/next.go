@@ -25,6 +25,9 @@ func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 		return d
 	}
 	if d, ok := unseen(s); ok {
+		if back, ok := thawSeen(s); ok {
+			return back
+		}
 		return s.watch(d)
 	}
 	if at.Paused != "" {

@@ -79,6 +79,18 @@ func (r Repository) Changes(head, path string, limit int) ([]estate.Commit, erro
 	})
 }
 
+// Line implements reconciler.History.
+func (r Repository) Line(head string, limit int) ([]estate.Commit, error) {
+	return local(r.p, func(g *git) ([]estate.Commit, error) {
+		c, err := g.find(head)
+		var line []estate.Commit
+		for ; c != nil && len(line) < limit; c = g.parent(c) {
+			line = append(line, c.Commit)
+		}
+		return line, err
+	})
+}
+
 // Between implements reconciler.History.
 func (r Repository) Between(ours, theirs string) ([]estate.Commit, error) {
 	return local(r.p, func(g *git) ([]estate.Commit, error) {

@@ -271,8 +271,8 @@ func (p *people) busy() {
 		if parent := p.w.Parent(p.w.Head(p.m.Branch)); parent != "" && parent != p.root {
 			p.w.Branch(p.m.Branch, parent)
 		}
-	case 16: // main cannot be read for a while
-		p.spoil(service)
+	case 16: // a branch cannot be used for a while
+		p.spoil([]string{world.Main, p.m.Branch}[p.rng.IntN(2)], service)
 	case 17: // a developer deploys a fix, by break-glass if somebody approves of it
 		p.breakGlass(service)
 		p.versions++
@@ -337,17 +337,17 @@ func (p *people) tree(commit string) fs.FS {
 	return t
 }
 
-// spoil pushes a service.yaml that cannot be read to main; somebody mends it later.
-func (p *people) spoil(service string) {
+// spoil pushes a service.yaml that cannot be read to a branch; somebody mends it later.
+func (p *people) spoil(branch, service string) {
 	path := fmt.Sprintf("deploy-values/orbit/%s/%s/service.yaml", namespaceOf(service), service)
-	good := p.w.File(world.Main, path)
-	if bytes.Contains(good, []byte("}}")) {
-		return // it is spoilt
+	good := p.w.File(branch, path)
+	if len(good) == 0 || bytes.Contains(good, []byte("}}")) {
+		return // it is not there yet, or spoilt
 	}
 	bad := append(slices.Clone(good), "}}\n"...)
-	_, _ = p.w.Push("dana", world.Main, []estate.File{{Path: path, Data: bad}}, nil, "Tidy up "+service)
+	_, _ = p.w.Push("dana", branch, []estate.File{{Path: path, Data: bad}}, nil, "Tidy up "+service)
 	p.broken = append(p.broken, func() {
-		_, _ = p.w.Push("dana", world.Main, []estate.File{{Path: path, Data: good}}, nil, "Put right "+service)
+		_, _ = p.w.Push("dana", branch, []estate.File{{Path: path, Data: good}}, nil, "Put right "+service)
 	})
 }
 

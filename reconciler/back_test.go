@@ -1,0 +1,184 @@
+package reconciler_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cutover/generator/pipeline"
+	"cutover/gitops/estate"
+	"cutover/reconciler"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/world"
+)
+
+const migrationBranch = "migration/eks"
+
+// newCanary is a migration with a quarter of the traffic in the new cluster.
+func newCanary(t *testing.T) *trip {
+	t.Helper()
+	tr := newTrip(t)
+	for _, checkpoint := range []string{"prepare", "deploy", "freeze", "canary 1%", "canary 25%"} {
+		tr.through(checkpoint)
+	}
+	return tr
+}
+
+// restart lets the daemon die and another one start, which remembers what the journal has.
+func (tr *trip) restart() {
+	tr.p = tr.w.Start()
+	tr.r = on(tr.T, tr.p)
+}
+
+// push lets a person push a file to the migration's branch.
+func (tr *trip) push(path, data string) {
+	tr.Helper()
+	if _, err := tr.w.Push("dana", migrationBranch, []estate.File{{Path: path, Data: []byte(data)}}, nil, "Change "+path); err != nil {
+		tr.Fatal(err)
+	}
+}
+
+// back rolls back by a pull request that a person merges, as cutover rollback opens it.
+func (tr *trip) back(to estate.Marker) {
+	tr.Helper()
+	p, err := on(tr.T, tr.w.Another()).Propose(tr.Context(), tr.w.Heads(), "eks", reconciler.Move{Back: &to})
+	if err != nil {
+		tr.Fatalf("roll back: %v", err)
+	}
+	if err := tr.w.Merge("rita", p.Number, world.MergeCommit); err != nil {
+		tr.Fatal(err)
+	}
+}
+
+// at tells whether every proxy that answers gives the new cluster so many percent.
+func (tr *trip) at(weight int) func() bool {
+	return func() bool {
+		for _, w := range tr.w.Weights() {
+			if w != weight {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func (tr *trip) decides(code phase.Code) func() bool {
+	return func() bool { return tr.last.Decision.Reason.Code == code }
+}
+
+// TestBranchUnusable breaks the branch in mid-canary: what was reached is kept up, by another process too, and the traffic
+// can go back.
+func TestBranchUnusable(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	const path = "deploy-values/orbit/web/profile/service.yaml"
+	good := string(tr.w.File(migrationBranch, path))
+	tr.push(path, good+"}}\n")
+	tr.until("the mistake is told", time.Minute, tr.decides(phase.BranchUnusable))
+	if d := tr.last.Decision; d.Kind != phase.Refuse || !strings.Contains(d.Reason.Text, path+":") || !strings.Contains(tr.last.Error, path+":") {
+		t.Errorf("%s: %s; error %q: want %s refused with its line", d.Kind, d.Reason.Text, tr.last.Error, path)
+	}
+	if tr.last.Commit != tr.w.Head(migrationBranch) {
+		t.Errorf("the report is of %s", tr.last.Commit)
+	}
+	tr.restart()
+	for _, proxy := range []string{"edge-1", "edge-2"} {
+		tr.w.Reload(proxy)
+	}
+	if err := tr.w.Tamper("dana", "media"); err != nil {
+		t.Fatal(err)
+	}
+	tr.w.EndSilences("dana")
+	tr.pass()
+	tr.until("the weights are set again", time.Minute, tr.at(25))
+	tr.until("nothing else is to be kept up", 5*time.Minute, tr.decides(phase.BranchUnusable))
+
+	tr.back(estate.Marker{Phase: estate.Freeze})
+	tr.until("the traffic goes back", time.Minute, tr.at(0))
+	tr.until("and the mistake is told again", time.Minute, tr.decides(phase.BranchUnusable))
+	if tr.last.Marker.Phase != estate.Freeze {
+		t.Errorf("the migration stands at %s", phase.Title(tr.last.Marker))
+	}
+	tr.push(path, good)
+	tr.until("the branch is mended", time.Hour, func() bool { return tr.last.Decision.Kind != phase.Refuse && tr.last.Error == "" })
+}
+
+// TestMarkerThatCannotBeRead merges markers that are mistakes of the file itself: they are refused as markers.
+func TestMarkerThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	const path = "migrations/eks/phase.yaml"
+	tr := newCanary(t)
+	for i, tt := range []struct {
+		text string
+		want phase.Code
+	}{
+		{"phase: canary\nweight: 33\n", phase.WeightUnknown},
+		{"phase: deplyo\n", phase.PhaseUnknown},
+		{"phase: [\n", phase.PhaseUnknown},
+		{"phase: canary\nwieght: 100\n", phase.PhaseUnknown},
+	} {
+		branch := fmt.Sprint("dana/", i)
+		tr.w.Branch(branch, tr.w.Head(migrationBranch))
+		if _, err := tr.w.Push("dana", branch, []estate.File{{Path: path, Data: []byte(tt.text)}}, nil, "On\n\nCutover-Phase: canary"); err != nil {
+			t.Fatal(err)
+		}
+		number, err := tr.w.Open("dana", branch, migrationBranch, "On")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.w.Merge("rita", number, world.MergeCommit); err != nil {
+			t.Fatal(err)
+		}
+		tr.until("it is refused", time.Minute, tr.decides(tt.want))
+		if d := tr.last.Decision; d.Kind != phase.Refuse || tt.want == phase.PhaseUnknown && !strings.Contains(d.Reason.Text, path+":") {
+			t.Errorf("%q: %s: %s", tt.text, d.Kind, d.Reason.Text)
+		}
+		tr.w.Reload("edge-1")
+		tr.until("the marker before it is kept up", time.Minute, tr.at(25))
+		tr.back(estate.Marker{Phase: estate.Canary, Weight: 25}) // the one that counts stands over it
+		tr.until("and goes on", time.Hour, func() bool { return tr.last.Decision.Kind == phase.Advance })
+	}
+}
+
+// TestBackWithoutTheNewCluster loses the new cluster: the traffic goes back by a command and a process that have never seen
+// it, and developers get their pipelines back.
+func TestBackWithoutTheNewCluster(t *testing.T) {
+	for name, away := range map[string]string{"the new cluster": "kubernetes orbit-prod2", "Vault": "vault"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newCanary(t)
+			if !slices.Contains(tr.w.Systems(), away) {
+				t.Fatalf("no system %s in %v", away, tr.w.Systems())
+			}
+			tr.w.Away(away, 24*time.Hour)
+			tr.restart()
+			tr.pass()
+			if !tr.frozen() {
+				t.Error("the old pipelines are not frozen")
+			}
+			tr.back(estate.Marker{Phase: estate.Deploy})
+			tr.until("the traffic goes back", time.Minute, tr.at(0))
+			tr.until("the freeze is taken back", 10*time.Minute, func() bool { return !tr.frozen() })
+			tr.until("the rest waits", time.Minute, tr.decides(phase.Unseen))
+		})
+	}
+}
+
+// frozen tells whether an old pipeline is frozen.
+func (tr *trip) frozen() bool {
+	tr.Helper()
+	for _, application := range []string{"profile", "media", "api"} {
+		docs, err := tr.w.Another().Ports().Spinnaker.Pipelines(tr.Context(), application)
+		if err != nil {
+			tr.Fatal(err)
+		}
+		for _, doc := range docs {
+			if _, frozen, _ := pipeline.FrozenBy(doc); frozen {
+				return true
+			}
+		}
+	}
+	return false
+}
