@@ -1,14 +1,18 @@
 package reconciler_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
+
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
+	"cutover/gitops/values"
 	"cutover/reconciler"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/world"
@@ -181,4 +185,66 @@ func (tr *trip) frozen() bool {
 		}
 	}
 	return false
+}
+
+// TestMarkerLost rewrites the branch so that the marker that counted is gone: what it had reached is kept up, and a new
+// pull request goes on from there, whoever looks at it later.
+func TestMarkerLost(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	for _, checkpoint := range []string{"prepare", "deploy", "freeze", "canary 1%"} {
+		tr.through(checkpoint)
+	}
+	before := tr.w.Head(migrationBranch)
+	tr.through("canary 25%")
+	tr.w.Branch(migrationBranch, before)
+	tr.until("the loss is told", time.Minute, tr.decides(phase.MarkerLost))
+	tr.w.Reload("edge-1")
+	tr.until("what was reached is kept up", time.Minute, tr.at(25))
+
+	marker := []estate.File{{Path: "migrations/eks/phase.yaml", Data: values.MarkerFile(estate.Marker{Phase: estate.Canary, Weight: 25})}}
+	tr.w.Branch("rita/1", before)
+	if _, err := tr.w.Push("rita", "rita/1", marker, nil, "As it was\n\nCutover-Phase: canary"); err != nil {
+		t.Fatal(err)
+	}
+	number, err := tr.w.Open("rita", "rita/1", migrationBranch, "As it was")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.w.Merge("rita", number, world.MergeCommit); err != nil {
+		t.Fatal(err)
+	}
+	tr.until("the new marker counts", time.Hour, func() bool { return tr.last.Decision.Kind == phase.Advance })
+	tr.restart()
+	tr.through("canary 100%")
+}
+
+// TestGitAway cannot fetch: what was reached is kept up from what an earlier process fetched, and nothing goes forward.
+func TestGitAway(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	next, ok := tr.open("canary 100%")
+	if !ok {
+		t.Fatal("no pull request of canary 100%")
+	}
+	if err := tr.w.Merge("rita", next.Number, world.MergeCommit); err != nil {
+		t.Fatal(err)
+	}
+	tr.w.Away("git", time.Hour)
+	tr.restart()
+	tr.w.Reload("edge-1")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error)
+	go func() { ended <- tr.r.Run(ctx, reconciler.Wakes{}) }()
+	if err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
+		list := tr.r.Reports()
+		return len(list) == 1 && list[0].Decision.Reason.Code == phase.Unseen && tr.at(25)(), nil
+	}); err != nil {
+		t.Errorf("%v: weights %v, reports %+v", err, tr.w.Weights(), tr.r.Reports())
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }

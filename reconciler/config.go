@@ -108,6 +108,7 @@ type Reconciler struct {
 	keeper   keeper
 	slides   slides
 	heads    estate.Heads // as they were last fetched
+	fetched  error        // why they could not be fetched anew; nil if they could
 	reports  reports
 	looked   atomic.Bool // a pass has ended without an error
 }

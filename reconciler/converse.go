@@ -106,9 +106,9 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 	switch {
 	case isOpen && told == this:
 		return nil
-	case isOpen:
+	case isOpen && told.Head != this.Head: // a person opened it, by a command
 		return r.setNote(ctx, o.desired, proposedKey, this)
-	case told == this:
+	case !isOpen && told == this:
 		return nil // somebody closed it: `cutover advance` opens it again
 	}
 	var p review.PullRequest

@@ -14,7 +14,6 @@ import (
 	"cutover/gitops/values"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
-	"cutover/reconciler/phase"
 )
 
 // trailer ends the message of a commit that changes the marker.
@@ -22,45 +21,6 @@ const trailer = "Cutover-Phase: "
 
 // markers is how many changes of the marker are looked back to: there are a dozen checkpoints.
 const markers = 200
-
-// course is where the markers of a branch's history have brought the migration.
-type course struct {
-	// at is the newest marker that counts, and refused why a newer one does not.
-	at      estate.Marker
-	refused phase.Reason
-	newest  evidence.Marker // how the newest marker came to be
-	says    estate.Marker   // what the newest marker says
-	reached estate.Phase    // the furthest phase that was ever reached
-	// counted are the markers that counted, oldest first.
-	counted []countedMarker
-}
-
-type countedMarker struct {
-	marker   estate.Marker
-	evidence evidence.Marker
-}
-
-// began is the pull request that began a phase the last time; 0 if none did. One that only paused or resumed it, or that
-// changed the weight, began nothing.
-func (c *course) began(p estate.Phase) int {
-	number := 0
-	for i, m := range c.counted {
-		if m.marker.Phase == p && (i == 0 || c.counted[i-1].marker.Phase != p) {
-			number = m.evidence.PullRequest
-		}
-	}
-	return number
-}
-
-// noted is what the journal remembers of a course, because the branch's history can be rewritten.
-type noted struct {
-	At      estate.Marker `json:"at"`
-	Reached estate.Phase  `json:"reached"`
-	Commits []string      `json:"commits"` // of the markers that counted, oldest first
-}
-
-// courseKey is the note of how far the migration has come.
-const courseKey = "course"
 
 // courseOrigin is what a course follows from: the branch's newest commit, and the one that the migration is read from.
 type courseOrigin struct {
@@ -80,11 +40,8 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, head string, k *k
 	if err != nil {
 		return nil, fmt.Errorf("history of %s: %w", m.MarkerPath(), err)
 	}
-	c, known := &course{}, true
-	var (
-		before *course // before the pull request of the change that is looked at
-		newest writtenMarker
-	)
+	var steps []arrivedMarker
+	known := true
 	for _, commit := range slices.Backward(changes) {
 		at, err := r.markerAtOnce(m, commit.Hash, k)
 		if err != nil {
@@ -96,71 +53,17 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, head string, k *k
 		}
 		_, final := k.arrivals[commit.Hash]
 		known = known && final
-		if e.PullRequest != 0 && e.PullRequest == c.newest.PullRequest {
-			c = before
-		}
-		before = c
-		c, newest = c.then(m, at, e), at
+		steps = append(steps, arrivedMarker{at, e})
 	}
-	if c, err = r.unlessLost(ctx, d, c, newest); err != nil {
+	var last noted
+	if _, err := r.note(ctx, d, courseKey, &last); err != nil {
 		return nil, err
 	}
+	c := last.recall(m, new(course).follow(m, steps), steps)
 	if known { // otherwise the host may still tell of a merge
 		k.courseFor = origin
 	}
 	return c, nil
-}
-
-// then is the course after one more change of the marker.
-func (c *course) then(m *estate.Migration, at writtenMarker, e evidence.Marker) *course {
-	next := *c
-	e.Before = c.at
-	next.newest, next.says, next.refused = e, at.Marker, phase.Refusal(m, at.Marker, &e)
-	if at.mistakes != "" {
-		next.refused = phase.Reason{Code: phase.PhaseUnknown, Text: at.mistakes}
-	}
-	if next.refused.Code == "" {
-		next.at, next.reached = at.Marker, max(c.reached, at.Phase)
-		next.counted = append(slices.Clone(c.counted), countedMarker{at.Marker, e})
-	}
-	return &next
-}
-
-// unlessLost compares a course with what the journal remembers. A branch that was rewritten may have lost the marker that
-// counted: then what was reached is kept up, and nothing goes on before a new marker is merged.
-func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newest writtenMarker) (*course, error) {
-	var last noted
-	if _, err := r.note(ctx, d, courseKey, &last); err != nil || len(last.Commits) == 0 {
-		return c, err
-	}
-	counted := last.Commits[len(last.Commits)-1]
-	if slices.ContainsFunc(c.counted, func(m countedMarker) bool { return m.evidence.Commit == counted }) {
-		return c, nil
-	}
-	kept := course{at: last.At, reached: last.Reached, newest: c.newest, says: c.says}
-	if !slices.Contains(last.Commits, c.newest.Commit) && c.newest.PullRequest != 0 {
-		return kept.then(&d.migration, newest, c.newest), nil
-	}
-	kept.newest.Before = last.At
-	kept.refused = phase.Reason{Code: phase.MarkerLost, Text: fmt.Sprintf(
-		"%s had marker %s of commit %.10s, and its history has it no more: somebody has rewritten the branch; bring that commit back, or merge a new pull request with a marker",
-		d.migration.Branch, last.At, counted)}
-	return &kept, nil
-}
-
-// noted is what the journal is to remember of the course.
-func (c *course) noted() noted {
-	n := noted{At: c.at, Reached: c.reached}
-	for _, m := range c.counted {
-		n.Commits = append(n.Commits, m.evidence.Commit)
-	}
-	return n
-}
-
-// writtenMarker is a marker as a commit has it: zero if it has none.
-type writtenMarker struct {
-	estate.Marker
-	mistakes string // with file and line, if it cannot be read
 }
 
 func (r *Reconciler) markerAtOnce(m *estate.Migration, commit string, k *knowledge) (writtenMarker, error) {

@@ -23,6 +23,9 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		e.Unseen = append(e.Unseen, evidence.Unseen{What: what, Reason: err.Error()})
 	}
+	if r.fetched != nil {
+		unseen("the values repository", r.fetched)
+	}
 	if d.unrendered != nil {
 		unseen("what the services are made of", d.unrendered)
 	}

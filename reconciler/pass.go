@@ -101,7 +101,7 @@ func (r *Reconciler) migrate(ctx context.Context, branch, head string, scope Sco
 		r.publish(report)
 	})
 	if current && act && r.Repair && k.course.refused.Code == "" && k.unusable == nil {
-		err = errors.Join(err, r.repair(ctx, k.desired, k))
+		err = errors.Join(err, r.repair(ctx, k.desired, k, len(last.breaches) > 0))
 	}
 	if last.desired != nil && act && ctx.Err() == nil {
 		err = errors.Join(err, r.converse(ctx, last, k))

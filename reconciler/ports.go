@@ -20,6 +20,8 @@ import (
 type Source interface {
 	// Fetch asks the remote for its branches. After an error nothing is known of them.
 	Fetch(ctx context.Context) (estate.Heads, error)
+	// Opened are the branches as an earlier process fetched them last; empty if none did.
+	Opened() estate.Heads
 	// Tree is the files of a commit that was fetched.
 	Tree(commit string) (fs.FS, error)
 }

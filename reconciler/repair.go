@@ -23,13 +23,18 @@ const (
 
 // repair puts right what drifted in the new cluster, service by service, and marks what Spinnaker has just deployed as
 // a member of its set.
-func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge) error {
-	drifted := driftedUnits(d, k)
+//
+// While an invariant is broken nothing is deleted.
+func (r *Reconciler) repair(ctx context.Context, d *desired, k *knowledge, broken bool) error {
+	drifted := driftedUnits(d, k, broken)
 	if len(drifted) == 0 {
 		return nil
 	}
 	err := each(ctx, r.Width, drifted, func(ctx context.Context, u *unit) error {
 		found := k.units[u.service.ServiceID].drift
+		if broken {
+			found.Plan.Prune = nil
+		}
 		a := phase.Action{Verb: Repaired, Target: u.service.ServiceID.String(), Reason: found.Counts().String(), Undo: "the next commit that changes the service"}
 		err := r.journaled(ctx, d, k.course.at, a, false, func(ctx context.Context) error { return r.write(ctx, d, u, found.Plan) })
 		if err != nil {
@@ -61,13 +66,14 @@ func (k *knowledge) remember(at time.Time, d *desired, drifted []*unit, err erro
 }
 
 // driftedUnits are the units whose objects are not as git has them. A service that is being deployed, or that git
-// names otherwise than it was deployed last, has not drifted: it is left to its deployment.
-func driftedUnits(d *desired, k *knowledge) []*unit {
+// names otherwise than it was deployed last, has not drifted: it is left to its deployment. What is only to be deleted is left
+// out while an invariant is broken.
+func driftedUnits(d *desired, k *knowledge, broken bool) []*unit {
 	var out []*unit
 	for _, u := range d.units {
 		id := u.service.ServiceID
 		plan := k.units[id].drift.Plan
-		if settled(k.deployments[id], u.digest) && len(plan.Apply)+len(plan.Prune) > 0 {
+		if settled(k.deployments[id], u.digest) && (len(plan.Apply) > 0 || len(plan.Prune) > 0 && !broken) {
 			out = append(out, u)
 		}
 	}

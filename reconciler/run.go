@@ -108,14 +108,18 @@ func (r *Reconciler) once(ctx context.Context, heads *estate.Heads, scope Scope)
 		return r.Pass(ctx, *heads, scope)
 	}
 	fetched, err := r.Source.Fetch(ctx)
+	r.fetched = err
 	if err == nil {
 		r.heads, *heads = fetched, fetched
 		return r.Pass(ctx, fetched, scope)
 	}
-	if r.heads == nil || ctx.Err() != nil {
+	if r.heads == nil {
+		r.heads = r.Source.Opened()
+	}
+	if len(r.heads) == 0 || ctx.Err() != nil {
 		return time.Time{}, err
 	}
-	// Git is away: what was decided from its last answer is still to be kept up.
+	// Git is away, and may have a newer marker: what was decided from its last answer is still to be kept up, and no more.
 	again, passed := r.Pass(ctx, r.heads, scope)
 	return again, errors.Join(err, passed)
 }

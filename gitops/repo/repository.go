@@ -105,6 +105,18 @@ func removeLeftovers(dir string) error {
 	return nil
 }
 
+// Opened returns the branches as Open found them: those of the last Fetch of an earlier process; none if Open made the
+// clone.
+func (r *Repository) Opened() estate.Heads { return asHeads(r.opened) }
+
+func asHeads(hashes map[string]plumbing.Hash) estate.Heads {
+	heads := make(estate.Heads, len(hashes))
+	for branch, hash := range hashes {
+		heads[branch] = hash.String()
+	}
+	return heads
+}
+
 // Close ends the use of the directory. Snapshots that Tree returned must not be read afterwards.
 func (r *Repository) Close() error {
 	return errors.Join(r.store.close(), r.lock.Close())
@@ -177,10 +189,7 @@ func (r *Repository) fetchSince(ctx context.Context, reported *map[string]plumbi
 	if err != nil {
 		return Update{}, err
 	}
-	u := Update{Heads: make(estate.Heads, len(r.heads)), Moved: moved, Recovered: r.recovered}
-	for branch, hash := range r.heads {
-		u.Heads[branch] = hash.String()
-	}
+	u := Update{Heads: asHeads(r.heads), Moved: moved, Recovered: r.recovered}
 	*reported, r.recovered = r.heads, ""
 	return u, nil
 }

@@ -106,6 +106,9 @@ func (s situation) applyDeployment(a Action) {
 		done := evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: a.Key, Status: pipeline.Succeeded, Ended: s.now}
 		svc.Deployments = append([]evidence.Deployment{done}, svc.Deployments...)
 		svc.Ready, svc.Status = true, ""
+		if svc.Class == estate.Exclusive {
+			svc.NewPods = max(svc.NewPods, 1)
+		}
 	})
 }
 

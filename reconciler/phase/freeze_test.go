@@ -42,7 +42,9 @@ var freezeScenes = []scene{
 	{"break-glass waits for no system", canary(5), also(away, breakGlass(time.Hour)), "do step 8: freeze-pending\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
 	{"nor for a survey", canary(5), also(survey(func(v *evidence.Survey) { v.NodesReady = 0 }), breakGlass(time.Hour)), "do step 8: freeze-pending\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
 	{"paused, a freeze that has not begun does not begin", paused(freeze), also(after(freeze), frost(thawed)), "hold step 0: paused"},
-	{"a marker that moves and pauses at once does not begin the freeze", paused(freeze), also(after(deploy), frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false })), "hold step 0: paused"},
+	{"a marker that moves and pauses at once does not begin the freeze", paused(freeze), also(after(deploy), frost(thawed)), "hold step 0: paused"},
+	{"one that has begun is kept up in its own phase", freeze, also(away, frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false })), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
+	{"behind it, one that has wholly come undone is kept up, too", paused(canary(5)), also(after(canary(5)), frost(thawed)), "do step 8: freeze-pending\n  freeze-pipeline api/deploy-prod [11]\n  freeze-pipeline web/deploy-prod [12]\n  block-review #7 [77777777]"},
 	{"a survey that fails does not let the freeze come undone", canary(5), also(survey(func(v *evidence.Survey) { v.NodesReady = 0 }), frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false })), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
 	{"a refused marker does not let the freeze come undone", canary(100), also(after(canary(1)), frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false }), noTraffic), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
 

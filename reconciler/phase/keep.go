@@ -68,13 +68,12 @@ func keep(s situation) (Decision, bool) {
 			return d, true
 		}
 	}
-	reached := min(s.at.Phase, s.e.Marker.Before.Phase)
-	if reached >= estate.Freeze && frozen(s) {
+	if s.at.Phase > estate.Freeze || s.at.Phase == estate.Freeze && frozen(s) {
 		if d, ok := (Step{Number: 8}).decide(keepFreeze(s)); ok {
 			return d, true
 		}
 	}
-	if reached >= estate.Canary && (s.held() > 0 || len(s.e.Silences) > 0) {
+	if _, silenced := bestSilence(s); s.at.Phase >= estate.Canary && (s.held() > 0 || silenced) {
 		silences := slices.DeleteFunc(keepSilence(s), func(a Action) bool { return blind && a.Key == "" })
 		if len(silences) > 0 {
 			return Step{Number: 13}.decide(Progress{Actions: silences, Waiting: because(SilencePending, "%s", silences[0].Reason)})

@@ -16,6 +16,7 @@ import (
 type git struct {
 	commits  map[string]*commit
 	branches estate.Heads
+	cloned   estate.Heads // as the program fetched them last
 	made     int
 }
 

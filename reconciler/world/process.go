@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"cutover/gitops/estate"
@@ -19,6 +20,7 @@ type Process struct {
 	dead    bool
 	intents map[int64]bool // entries of the journal that it began and has not ended
 	read    map[string]int // versions of the pipelines that it has read, by id
+	opened  estate.Heads   // the clone's, as it found them
 }
 
 // Start begins a new process; the one before is dead.
@@ -29,7 +31,7 @@ func (w *World) Start() *Process {
 		w.process.dead = true
 	}
 	w.counts.Processes++
-	w.process = &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}}
+	w.process = &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 	clear(w.answers)
 	w.trace("process %d starts", w.counts.Processes)
 	return w.process
@@ -37,7 +39,7 @@ func (w *World) Start() *Process {
 
 // Another is a further client of the same world, which kills nobody: another replica.
 func (w *World) Another() *Process {
-	return &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}}
+	return &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 }
 
 // Dead tells whether the process has crashed.

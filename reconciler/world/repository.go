@@ -21,10 +21,19 @@ const author = "cutover"
 
 // Fetch implements reconciler.Source.
 func (r Repository) Fetch(ctx context.Context) (estate.Heads, error) {
-	return look(ctx, r.p, portGit, "fetch", true, func() (estate.Heads, error) {
+	heads, err := look(ctx, r.p, portGit, "fetch", true, func() (estate.Heads, error) {
 		return maps.Clone(r.p.w.git.branches), nil
 	})
+	if err == nil {
+		r.p.w.mu.Lock()
+		defer r.p.w.mu.Unlock()
+		r.p.w.git.cloned = maps.Clone(heads)
+	}
+	return heads, err
 }
+
+// Opened implements reconciler.Source.
+func (r Repository) Opened() estate.Heads { return r.p.opened }
 
 // local answers from the clone, which is no call.
 func local[T any](p *Process, f func(*git) (T, error)) (T, error) {

@@ -1,0 +1,134 @@
+package reconciler
+
+import (
+	"fmt"
+	"slices"
+
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
+)
+
+// course is where the markers of a branch's history have brought the migration.
+type course struct {
+	// at is the newest marker that counts, and refused why a newer one does not.
+	at      estate.Marker
+	refused phase.Reason
+	newest  evidence.Marker // how the newest marker came to be
+	says    estate.Marker   // what the newest marker says
+	reached estate.Phase    // the furthest phase that was ever reached
+	// counted are the markers that counted, oldest first.
+	counted []countedMarker
+}
+
+type countedMarker struct {
+	Marker      estate.Marker `json:"marker"`
+	Commit      string        `json:"commit"`
+	PullRequest int           `json:"pullRequest,omitempty"` // 0 if it was pushed
+}
+
+// arrivedMarker is a change of the marker: what a commit says, and how it came to the branch.
+type arrivedMarker struct {
+	says writtenMarker
+	came evidence.Marker
+}
+
+// writtenMarker is a marker as a commit has it: zero if it has none.
+type writtenMarker struct {
+	estate.Marker
+	mistakes string // with file and line, if it cannot be read
+}
+
+// began is the pull request that began a phase the last time; 0 if none did. One that only paused or resumed it, or that
+// changed the weight, began nothing.
+func (c *course) began(p estate.Phase) int {
+	number := 0
+	for i, m := range c.counted {
+		if m.Marker.Phase == p && (i == 0 || c.counted[i-1].Marker.Phase != p) {
+			number = m.PullRequest
+		}
+	}
+	return number
+}
+
+// follow is the course after more changes of the marker, oldest first: each counts or not by what had counted before it.
+// What several commits of one pull request make of the marker is one change: nobody decided between them.
+func (c *course) follow(m *estate.Migration, changes []arrivedMarker) *course {
+	before := c // before the pull request of the change that is looked at
+	for _, change := range changes {
+		if change.came.PullRequest != 0 && change.came.PullRequest == c.newest.PullRequest {
+			c = before
+		}
+		before = c
+		c = c.then(m, change)
+	}
+	return c
+}
+
+// then is the course after one more change of the marker.
+func (c *course) then(m *estate.Migration, change arrivedMarker) *course {
+	next, at, e := *c, change.says.Marker, change.came
+	e.Before = c.at
+	next.newest, next.says, next.refused = e, at, phase.Refusal(m, at, &e)
+	if change.says.mistakes != "" {
+		next.refused = phase.Reason{Code: phase.PhaseUnknown, Text: change.says.mistakes}
+	}
+	if next.refused.Code == "" {
+		next.at, next.reached = at, max(c.reached, at.Phase)
+		next.counted = append(slices.Clone(c.counted), countedMarker{at, e.Commit, e.PullRequest})
+	}
+	return &next
+}
+
+// noted is what the journal remembers of a course, because the branch's history can be rewritten, and what git says of the
+// edge's steps can change: what has counted, counts.
+type noted struct {
+	Counted []countedMarker `json:"counted"` // oldest first
+	Reached estate.Phase    `json:"reached"`
+}
+
+// courseKey is the note of how far the migration has come.
+const courseKey = "course"
+
+// noted is what the journal is to remember of the course.
+func (c *course) noted() noted { return noted{c.counted, c.reached} }
+
+// recall is the course by the branch's history, of which walked was found, and by what is remembered. If the history has
+// lost the marker that counted last, what it had reached is kept up, and nothing goes on before a new one is merged, which
+// then follows it.
+func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMarker) *course {
+	if len(n.Counted) == 0 {
+		return walked
+	}
+	last := n.Counted[len(n.Counted)-1]
+	if slices.ContainsFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }) {
+		return walked
+	}
+	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, newest: walked.newest, says: walked.says}
+	if i := slices.IndexFunc(changes, func(c arrivedMarker) bool { return c.came.Commit == last.Commit }); i >= 0 {
+		kept.newest, kept.says = changes[i].came, last.Marker
+		if before := len(n.Counted) - 2; before >= 0 {
+			kept.newest.Before = n.Counted[before].Marker
+		}
+		return kept.follow(m, changes[i+1:])
+	}
+	since := len(changes)
+	for since > 0 && !n.has(changes[since-1].came.Commit) {
+		since--
+	}
+	if since == 0 && len(changes) > 0 {
+		since = len(changes) - 1 // a history of which nothing is known: only its newest marker is anybody's decision
+	}
+	kept.newest.Before = last.Marker
+	if since < len(changes) && walked.newest.PullRequest != 0 {
+		return kept.follow(m, changes[since:])
+	}
+	kept.refused = phase.Reason{Code: phase.MarkerLost, Text: fmt.Sprintf(
+		"%s had marker %s of commit %.10s, and its history has it no more: somebody has rewritten the branch; bring that commit back, or merge a new pull request with a marker",
+		m.Branch, last.Marker, last.Commit)}
+	return &kept
+}
+
+func (n noted) has(commit string) bool {
+	return slices.ContainsFunc(n.Counted, func(c countedMarker) bool { return c.Commit == commit })
+}
