@@ -36,6 +36,9 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 		s := seen[i]
 		id := u.service.ServiceID
 		k.units[id], k.deployments[id] = s.standing, s.history
+		if !s.asked { // not knowing is not the same as there being none
+			delete(k.deployments, id)
+		}
 		if s.history.listed {
 			delete(k.started, id)
 		}
@@ -74,6 +77,7 @@ type seen struct {
 	pods     podCount
 	standing standing
 	history  history
+	asked    bool // what history says is whole
 	present  string
 }
 
@@ -103,6 +107,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	if p, ok := deploys[id]; ok && u.mode == estate.ByPipeline {
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
 	}
+	s.asked = true
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
 		s.history.ours = []evidence.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
 	}
