@@ -102,7 +102,9 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 	}
 	last := n.Counted[len(n.Counted)-1]
 	if slices.ContainsFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }) {
-		return walked
+		whole := *walked
+		whole.reached = max(walked.reached, n.Reached) // also by markers that the history has lost since
+		return &whole
 	}
 	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, newest: walked.newest, says: walked.says}
 	if i := slices.IndexFunc(changes, func(c arrivedMarker) bool { return c.came.Commit == last.Commit }); i >= 0 {
