@@ -37,8 +37,9 @@ func relink(s situation) Progress {
 // drainMost is how long sessions that the new cluster still has after its weight is 0 are waited for.
 const drainMost = 5 * time.Minute
 
-// unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing. Those
-// that still have sessions keep to the old singleton: the sessions began with it.
+// unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing, and those
+// that are not ready are left to phase deploy, which makes them so. Those that still have sessions keep to the old singleton:
+// the sessions began with it.
 func unlink(s situation) Progress {
 	var current int64
 	for _, p := range reachable(s.e.Edge) {
@@ -49,7 +50,9 @@ func unlink(s situation) Progress {
 		return Progress{Total: total, Until: Earlier(over, s.now.Add(blink)), Waiting: because(Draining, "the new cluster has %s left, which talk to the old singleton", count(int(current), "session"))}
 	}
 	e := *s.e
-	e.Links = slices.DeleteFunc(slices.Clone(e.Links), func(l evidence.Link) bool { return l.Pods == 0 })
+	e.Links = slices.DeleteFunc(slices.Clone(e.Links), func(l evidence.Link) bool {
+		return l.Pods == 0 || s.at.Phase < estate.Deploy && !isReady(s.e, l.Client)
+	})
 	s.e = &e
 	return relink(s)
 }

@@ -24,6 +24,7 @@ var linkScenes = []scene{
 		e.Links = append(e.Links, e.Links[0])
 		e.Links[1].New = evidence.TargetUnknown
 	}), "hold step 11: secret-sync-lag until +5s"},
+	{"before deploy, a client that is not ready is not waited for", prepare, also(after(deploy), edited("api", func(s *evidence.Service) { s.Ready = false })), "advance step 0: complete"},
 	{"while it restarts it is not ready", freeze, also(link(func(l *evidence.Link) { l.Stale = 1 }), edited("api", func(s *evidence.Service) { s.Class, s.Ready = estate.Exclusive, false })), "hold step 11: client-restarting until +5s"},
 	{"going back to deploy it talks to the new one again", deploy, also(after(freeze), link(func(l *evidence.Link) { l.Stale = 3 })), "do step 11: links-pending\n  restart-client orbit/core/api [new]"},
 	{"going back, the copy gets the new address first", deploy, also(after(freeze), different(evidence.SecretStale), link(func(l *evidence.Link) { l.New = evidence.TargetOld })), "do step 2: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},

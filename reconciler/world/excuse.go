@@ -51,3 +51,4 @@ func (j *judge) excused(thing string) bool {
 // The names of what can be broken.
 func thingIn(cluster, service string) string { return cluster + "/" + service }
 func thingPipelines(service string) string   { return "pipelines/" + service }
+func thingGlass(service string) string       { return "break-glass/" + service }

@@ -105,6 +105,9 @@ func (j *judge) tampered(service string) bool {
 // isOpen tells whether break-glass lets a service through, or did when the program looked: who names it, and that
 // somebody approved of it, is in git.
 func (w *World) isOpen(service string) bool {
+	if w.judge.excused(thingGlass(service)) {
+		return true
+	}
 	c := w.git.commits[w.git.branches[w.migration.Branch]]
 	if c == nil {
 		return false
@@ -118,6 +121,20 @@ func (w *World) isOpen(service string) bool {
 	return slices.ContainsFunc(m.Opened, func(b estate.BreakGlass) bool {
 		return b.Service.String() == service && (w.now.Before(b.Until) || w.judge.unknown(b.Until, 0))
 	})
+}
+
+// shuts notes which services a new commit shuts out that break-glass let through: the program cannot know at once.
+func (j *judge) shuts(w *World, branch, hash string) {
+	m := w.migration
+	before := w.git.commits[w.git.branches[branch]]
+	if branch != m.Branch || before == nil || before.tree.at(m.BreakGlassPath()) == w.git.commits[hash].tree.at(m.BreakGlassPath()) {
+		return
+	}
+	for service := range j.classes {
+		if w.isOpen(service) {
+			j.trouble(w, thingGlass(service))
+		}
+	}
 }
 
 // brought tells whether a pull request brought a commit.

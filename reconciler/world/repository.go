@@ -229,6 +229,7 @@ func (r Repository) push(c estate.Change, t *tree, parents []string) (string, er
 
 // moved lets a branch point at a commit; the pull requests that merge it follow.
 func (w *World) moved(branch, hash string) {
+	w.judge.shuts(w, branch, hash)
 	w.git.branches[branch] = hash
 	w.host.moved(w, branch)
 }
