@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 	return nil
 }
 
-// recordMarker tells of the newest marker, counted or refused, and remembers how far the migration has come.
+// recordMarker tells of the markers that are new, counted or refused, and remembers how far the migration has come.
 func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, entry record.Entry) error {
 	newest, refused := k.course.newest, k.course.refused
 	if newest.Commit == "" {
@@ -52,16 +53,50 @@ func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, 
 	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == what {
 		return err
 	}
-	entry.Kind, entry.Commit, entry.Reason = record.Marker, newest.Commit, arrived(newest)
-	if refused.Code != "" {
-		entry.Kind, entry.Reason = record.Refusal, refused.Text
-	} else if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
+	if refused.Code == "" {
+		if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
+			return err
+		}
+	}
+	if err := r.recordCounted(ctx, o, k, entry); err != nil {
 		return err
 	}
-	if _, err := r.Journal.Append(ctx, entry); err != nil {
-		return err
+	if refused.Code != "" {
+		entry.Kind, entry.Commit, entry.Reason = record.Refusal, newest.Commit, refused.Text
+		if _, err := r.Journal.Append(ctx, entry); err != nil {
+			return err
+		}
 	}
 	return r.setNote(ctx, o.desired, markerKey, what)
+}
+
+// countedKey is the note of the newest marker that counts and that the journal tells about: its commit.
+const countedKey = "counted"
+
+// recordCounted tells of every marker that counts and was not told of: several may have been merged between two looks.
+func (r *Reconciler) recordCounted(ctx context.Context, o outlook, k *knowledge, entry record.Entry) error {
+	counted, told := k.course.counted, ""
+	if _, err := r.note(ctx, o.desired, countedKey, &told); err != nil {
+		return err
+	}
+	begin := slices.IndexFunc(counted, func(c countedMarker) bool { return c.Commit == told }) + 1
+	for _, c := range counted[begin:] {
+		came, ok := k.arrivals[c.Commit]
+		if !ok {
+			came = evidence.Marker{PullRequest: c.PullRequest}
+		}
+		if c.Commit == k.course.newest.Commit {
+			came = k.course.newest
+		}
+		entry.Kind, entry.Marker, entry.Commit, entry.Reason = record.Marker, c.Marker, c.Commit, arrived(came)
+		if _, err := r.Journal.Append(ctx, entry); err != nil {
+			return err
+		}
+		if err := r.setNote(ctx, o.desired, countedKey, c.Commit); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // arrived says who brought a marker.
@@ -69,7 +104,10 @@ func arrived(m evidence.Marker) string {
 	if m.PullRequest == 0 {
 		return "pushed without a pull request"
 	}
-	text := fmt.Sprintf("pull request #%d, merged by %s", m.PullRequest, m.MergedBy)
+	text := fmt.Sprintf("pull request #%d", m.PullRequest)
+	if m.MergedBy != "" {
+		text += ", merged by " + m.MergedBy
+	}
 	if len(m.Approvers) > 0 {
 		text += ", approved by " + strings.Join(m.Approvers, ", ")
 	}
