@@ -53,7 +53,7 @@ func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, 
 	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == what {
 		return err
 	}
-	if refused.Code == "" {
+	if len(k.course.counted) > 0 {
 		if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
 			return err
 		}

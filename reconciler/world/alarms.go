@@ -34,7 +34,7 @@ type Alertmanager struct{ p *Process }
 
 // Silences implements reconciler.Alarms.
 func (a Alertmanager) Silences(ctx context.Context, owner string) ([]evidence.Silence, error) {
-	return look(ctx, a.p, portAlarms, "silences of "+owner, false, func() ([]evidence.Silence, error) {
+	return look(ctx, a.p, portAlarms, "silences of "+owner, true, func() ([]evidence.Silence, error) {
 		var out []evidence.Silence
 		for _, s := range a.p.w.alarms.silences {
 			if s.Owner == owner && a.p.w.active(s) {

@@ -13,7 +13,8 @@ import (
 type proxy struct {
 	name     string
 	started  time.Time
-	down     string // why it does not answer; "" if it does
+	down     string  // why it does not answer; "" if it does
+	astray   float64 // part of the new cluster's sessions that the old one gets all the same
 	backend  string
 	from, to *server
 }

@@ -9,12 +9,11 @@ import (
 
 // Faults are what goes wrong between the program and the world, each as a probability for one call, 0 to 1.
 type Faults struct {
-	Before float64 // the call fails and has no effect
-	Lost   float64 // the call has its effect, and its answer is lost
-	Slow   float64 // the call takes up to SlowBy
-	Stale  float64 // the answer is that of some seconds ago, where the real system's may be
-	Outage float64 // the system answers nothing for up to OutageFor
-	// Conflict is how likely somebody else changes what a write with a lease was decided on.
+	Before            float64 // the call fails and has no effect
+	Lost              float64 // the call has its effect, and its answer is lost
+	Slow              float64 // the call takes up to SlowBy
+	Stale             float64 // the answer is that of some seconds ago, where the real system's may be
+	Outage            float64 // the system answers nothing for up to OutageFor
 	SlowBy, OutageFor time.Duration
 }
 
@@ -119,6 +118,7 @@ func (p *Process) crashPoint(what string, after bool) error {
 	w.crash = crashPoint{}
 	w.counts.Crashes++
 	p.dead = true
+	w.judge.excuses.failed = w.now
 	when := "before"
 	if after {
 		when = "after"

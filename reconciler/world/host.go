@@ -96,7 +96,7 @@ type Host struct{ p *Process }
 
 // Open implements reconciler.Reviews.
 func (h Host) Open(ctx context.Context) ([]review.PullRequest, error) {
-	return look(ctx, h.p, portHost, "open pull requests", false, func() ([]review.PullRequest, error) {
+	return look(ctx, h.p, portHost, "open pull requests", true, func() ([]review.PullRequest, error) {
 		var out []review.PullRequest
 		for _, r := range h.p.w.host.requests {
 			if r.State == review.Open {
@@ -197,7 +197,7 @@ func (h Host) File(ctx context.Context, hash, path string) ([]byte, error) {
 func (h Host) Arrival(ctx context.Context, branch, commit string) (review.Arrival, error) {
 	return look(ctx, h.p, portHost, fmt.Sprintf("arrival of %.10s", commit), false, func() (review.Arrival, error) {
 		for _, r := range h.p.w.host.requests {
-			if r.State == review.Merged && r.Base == branch && r.arrived[commit] {
+			if r.State == review.Merged && r.Base == branch && r.arrived[commit] && !h.p.late(r) {
 				a := r.arrival
 				a.Approvers, a.Messages = slices.Clone(a.Approvers), slices.Clone(a.Messages)
 				return a, nil
@@ -205,6 +205,18 @@ func (h Host) Arrival(ctx context.Context, branch, commit string) (review.Arriva
 		}
 		return review.Arrival{}, fmt.Errorf("%w: no pull request into %s brought it", failure.ErrNotFound, branch)
 	})
+}
+
+// late tells whether the host does not tell yet that a pull request was merged.
+func (p *Process) late(r *request) bool {
+	w := p.w
+	if w.now.Sub(r.Merged) > staleFor || !w.chance(w.faults.Stale) {
+		return false
+	}
+	w.counts.Faults++
+	w.judge.excuses.failed = w.now
+	w.trace("the merge of #%d is not told yet", r.Number)
+	return true
 }
 
 // Comments implements reconciler.Conversations.

@@ -42,7 +42,7 @@ func (j Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 		e.Ended, e.Outcome, e.Error = time.Time{}, "", ""
 		w.journal.entries = append(w.journal.entries, e)
 		if e.Kind == record.Action {
-			j.p.intents[e.ID] = true
+			j.p.intents[e.ID] = e
 		}
 		return e.ID, nil
 	})

@@ -40,6 +40,8 @@ type judge struct {
 	triggered  map[string]bool              // correlation ids
 	opened     map[int]time.Time            // when people opened their pull requests
 	glass      map[string]bool              // executions that break-glass let through
+	markers    []mergedMarker               // oldest first
+	ledger     ledger
 	excuses    excuses
 	sick       sickness
 	journaled  bool
@@ -51,6 +53,7 @@ func newJudge() judge {
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
 		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
+		ledger:  newLedger(),
 		excuses: excuses{troubled: map[string]time.Time{}},
 	}
 }
@@ -82,7 +85,7 @@ func (j *judge) begin(w *World) {
 
 // breach notes that a line was crossed.
 func (w *World) breach(invariant, format string, args ...any) {
-	if len(w.breaches) >= mostBreaches {
+	if w.settingUp || len(w.breaches) >= mostBreaches {
 		return
 	}
 	b := Breach{w.now, invariant, fmt.Sprintf(format, args...), w.cause}
@@ -101,6 +104,9 @@ func (w *World) Breaches() []Breach {
 func (w *World) changed() {
 	if w.migration.Name.IsZero() || w.options.Empty {
 		return
+	}
+	if strings.HasPrefix(w.cause, "weight ") {
+		w.judge.ledger.follows(w)
 	}
 	now := map[string]bool{}
 	hold := func(invariant, format string, args ...any) {
@@ -167,24 +173,6 @@ func (w *World) judgeForeign(hold func(string, string, ...any)) {
 	}
 }
 
-// intent: no effect without an entry in the journal before it.
-func (j *judge) intent(w *World, p *Process, at port) {
-	switch at {
-	case portJournal:
-		j.journaled = true
-		return
-	case portHost:
-		return
-	case portEdge:
-		if !j.raises {
-			return // traffic goes back also if that cannot be written down
-		}
-	}
-	if j.journaled && len(p.intents) == 0 && !strings.HasPrefix(w.cause, "propose") && !strings.HasPrefix(w.cause, "delete branch") {
-		w.breach("journal", "an effect without its intent")
-	}
-}
-
 // writesTo: the program writes nothing to the old cluster before its services leave it.
 func (j *judge) writesTo(w *World, c *cluster) {
 	if c.name == w.migration.From.Cluster.String() && !w.options.Empty {
@@ -196,6 +184,19 @@ func (j *judge) writesTo(w *World, c *cluster) {
 func (j *judge) applies(w *World, c *cluster, set object.Set, have object.Object) {
 	if have.GetLabels()[object.LabelPartOf] != set.ID() && have.GetAnnotations()[applicationAnnotation] != set.Name {
 		w.breach("owned", "%s in %s is not ours and was written over", object.RefOf(have), c.name)
+	}
+}
+
+// prunes: not most of a set at once. A small set may lose one.
+func (j *judge) prunes(w *World, c *cluster, set object.Set, refs []object.Ref) {
+	all := 0
+	for _, l := range c.objects {
+		if l.partOf == set.ID() {
+			all++
+		}
+	}
+	if len(refs) > 1 && 2*len(refs) > all && !w.options.Empty {
+		w.breach("empty", "%d of %d objects of %s were deleted", len(refs), all, set)
 	}
 }
 
@@ -235,31 +236,6 @@ func (j *judge) deletesBranch(w *World, branch string) {
 	}
 }
 
-// saves: of the old stack's pipelines only the freeze changes; strangers' are not touched.
-func (j *judge) saves(w *World, d, old pipeline.Document) {
-	if w.options.Empty || old == nil {
-		return
-	}
-	mark, owned := pipeline.OwnedBy(old)
-	switch {
-	case !owned:
-		w.breach("owned", "pipeline %s of application %s carries no mark and was written over", d.Name(), d.Application())
-	case mark.Stack == w.migration.From.Stack.String():
-		was, _ := pipeline.Thaw(old)
-		is, _ := pipeline.Thaw(d)
-		for _, key := range []string{"disabled", "locked", "description"} { // as somebody may have set them meanwhile
-			delete(was, key)
-			delete(is, key)
-		}
-		if normal, err := pipeline.Normalize(is); err != nil || !pipeline.Same(normal, was) {
-			w.breach("owned", "pipeline %s of the old stack was changed in more than its freeze", d.Name())
-		}
-		if _, frozen, _ := pipeline.FrozenBy(d); !frozen && w.share() > 0 && !w.isOpen(d.Application()) {
-			w.breach("frozen", "%s was thawed while %.0f%% of the traffic is moved", d.Name(), 100*w.share())
-		}
-	}
-}
-
 func (j *judge) deletes(w *World, d pipeline.Document) {
 	mark, owned := pipeline.OwnedBy(d)
 	if !w.options.Empty && (!owned || mark.Stack != w.migration.To.Stack.String()) {
@@ -267,7 +243,7 @@ func (j *judge) deletes(w *World, d pipeline.Document) {
 	}
 }
 
-// triggers: no deployment twice, none of the old stack, none before its secrets are there.
+// triggers: no deployment twice, none of the old stack, none before its secrets and what it may need are there.
 func (j *judge) triggers(w *World, d pipeline.Document, t pipeline.Trigger) {
 	if w.options.Empty {
 		return
@@ -281,6 +257,7 @@ func (j *judge) triggers(w *World, d pipeline.Document, t pipeline.Trigger) {
 		w.breach("owned", "pipeline %s, which is not of the new stack, was started", d.Name())
 	}
 	j.secrets(w, false)
+	j.order(w, mark.Service)
 }
 
 // secrets: every key of the original that is not quite new is in the copy, and, if same, with its value.

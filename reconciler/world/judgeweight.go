@@ -35,6 +35,13 @@ func (j *judge) weighs(w *World, p *Process, all []*proxy, weight int) {
 	j.intent(w, p, portEdge)
 	j.raises = false
 	j.steps(w, weight)
+	if weight > j.ledger.weight {
+		var names []string
+		for _, x := range all {
+			names = append(names, x.name)
+		}
+		j.climbs(w, names, weight)
+	}
 	j.ready(w)
 	j.frozen(w)
 	j.secrets(w, true)
@@ -50,116 +57,44 @@ func (j *judge) steps(w *World, weight int) {
 
 // ready: every service of the product but the exclusive ones has all its Pods in the new cluster.
 func (j *judge) ready(w *World) {
-	c := w.clusters[w.migration.To.Cluster.String()]
 	for _, s := range w.estate.InStack(w.migration.Product, w.migration.From.Stack) {
-		if s.Class == estate.Exclusive || j.excused(thingIn(c.name, s.Name.String())) {
-			continue
-		}
-		key := workloadOf(s)
-		l, ok := c.objects[key]
-		if !ok {
-			w.breach("traffic", "%s does not run in %s", s.Name, c.name)
-			continue
-		}
-		spec, _ := l.object.Object["spec"].(map[string]any)
-		want, ready := replicasOf(spec), 0
-		for _, p := range c.podsOf(key) {
-			if p.ready {
-				ready++
-			}
-		}
-		if ready < want {
-			w.breach("traffic", "%s has %d of %d Pods ready in %s", s.Name, ready, want, c.name)
+		if why := j.unready(w, s); why != "" {
+			w.breach("traffic", "%s %s", s.Name, why)
 		}
 	}
+}
+
+// unready says what a service lacks in the new cluster; "" if nothing, or if the program cannot know.
+func (j *judge) unready(w *World, s estate.Service) string {
+	c := w.clusters[w.migration.To.Cluster.String()]
+	if s.Class == estate.Exclusive || j.excused(thingIn(c.name, s.Name.String())) {
+		return ""
+	}
+	return c.lacks(s)
+}
+
+// lacks says what a service lacks in a cluster; "" if nothing.
+func (c *cluster) lacks(s estate.Service) string {
+	key := workloadOf(s)
+	l, ok := c.objects[key]
+	if !ok {
+		return "does not run in " + c.name
+	}
+	spec, _ := l.object.Object["spec"].(map[string]any)
+	want, ready := replicasOf(spec), 0
+	for _, p := range c.podsOf(key) {
+		if p.ready {
+			ready++
+		}
+	}
+	if ready < want {
+		return fmt.Sprintf("has %d of %d Pods ready in %s", ready, want, c.name)
+	}
+	return ""
 }
 
 func workloadOf(s estate.Service) object.Ref {
 	return object.Ref{Group: "apps", Kind: "Deployment", Namespace: s.Namespace.String(), Name: s.Name.String()}
-}
-
-// frozen: no pipeline of the old stack can be started, and none runs, but those that break-glass lets through.
-func (j *judge) frozen(w *World) {
-	for id := range j.before {
-		d, ok := w.spinnaker.pipelines[id]
-		if !ok {
-			continue
-		}
-		if disabled, _ := d.Document["disabled"].(bool); !disabled && !w.isOpen(d.Application()) && !j.tampered(d.Application()) {
-			w.breach("frozen", "%s of %s is not frozen, and traffic moves", d.Name(), d.Application())
-		}
-	}
-	for _, x := range w.spinnaker.executions {
-		if x.mark.Stack == w.migration.From.Stack.String() && !x.Status.Complete() && !j.glass[x.ID] && !j.unknown(x.Started, believesRunning) {
-			w.breach("frozen", "%s, which %s started, runs, and traffic moves", x.ID, x.by)
-		}
-	}
-}
-
-// tampered tells whether somebody opened a pipeline after the program looked at all of them.
-func (j *judge) tampered(service string) bool {
-	at, ok := j.excuses.troubled[thingPipelines(service)]
-	return ok && !at.Before(j.excuses.asked)
-}
-
-// isOpen tells whether break-glass lets a service through, or did when the program looked: who names it, and that
-// somebody approved of it, is in git.
-func (w *World) isOpen(service string) bool {
-	if w.judge.excused(thingGlass(service)) {
-		return true
-	}
-	c := w.git.commits[w.git.branches[w.migration.Branch]]
-	if c == nil {
-		return false
-	}
-	e, _ := readEstate(c.tree)
-	m, _ := e.Migration(w.migration.Name)
-	named := w.git.changes(c, m.BreakGlassPath(), 1)
-	if len(named) == 0 || !w.host.brought(named[0].Hash) {
-		return false
-	}
-	return slices.ContainsFunc(m.Opened, func(b estate.BreakGlass) bool {
-		return b.Service.String() == service && (w.now.Before(b.Until) || w.judge.unknown(b.Until, 0))
-	})
-}
-
-// shuts notes which services a new commit shuts out that break-glass let through: the program cannot know at once.
-func (j *judge) shuts(w *World, branch, hash string) {
-	m := w.migration
-	before := w.git.commits[w.git.branches[branch]]
-	if branch != m.Branch || before == nil || before.tree.at(m.BreakGlassPath()) == w.git.commits[hash].tree.at(m.BreakGlassPath()) {
-		return
-	}
-	for service := range j.classes {
-		if w.isOpen(service) {
-			j.trouble(w, thingGlass(service))
-		}
-	}
-}
-
-// brought tells whether a pull request brought a commit.
-func (h *host) brought(commit string) bool {
-	return slices.ContainsFunc(h.requests, func(r *request) bool { return r.State == review.Merged && r.arrived[commit] })
-}
-
-// foreignRuns judges an execution of the old stack that a person started.
-func (j *judge) foreignRuns(w *World, x *execution) {
-	if w.isOpen(x.mark.Service) {
-		j.glass[x.ID] = true
-		return
-	}
-	if w.share() > 0 && !j.tampered(x.mark.Service) {
-		w.breach("frozen", "%s deploys %s to the old cluster while %.0f%% of the traffic is moved", x.by, x.mark.Service, 100*w.share())
-	}
-}
-
-// merges judges a developer's pull request that gets merged.
-func (j *judge) merges(w *World, r *request) {
-	opened, byPerson := j.opened[r.Number]
-	if !byPerson || r.Base != Main || w.share() == 0 || j.unknown(opened, believesReviews) {
-		return
-	}
-	w.breach("frozen", "pull request #%d of %s is merged while %.0f%% of the traffic is moved", r.Number, r.Author, 100*w.share())
 }
 
 // Rest judges a world in which nothing happens any more while the migration stands at a marker that counts: what has to
@@ -206,7 +141,7 @@ func (w *World) restPipelines(at estate.Marker) {
 		d := w.spinnaker.pipelines[id]
 		_, frozen, tampered := pipeline.FrozenBy(d.Document)
 		switch {
-		case at.Phase < estate.Freeze && !pipeline.Same(before, d.Document) && w.judge.excuses.troubled[thingPipelines(d.Application())].IsZero():
+		case at.Phase < estate.Freeze && !pipeline.Same(before, d.Document):
 			w.breach("frozen", "%s of %s is not as it was before the freeze", d.Name(), d.Application())
 		case at.Phase < estate.Freeze && frozen:
 			w.breach("frozen", "%s of %s is still frozen", d.Name(), d.Application())
@@ -222,7 +157,7 @@ func (w *World) restWeights(at estate.Marker) {
 		if x.down != "" {
 			continue
 		}
-		if at.Phase < estate.Canary && x.to.weight != 0 {
+		if x.to.weight != at.Weight {
 			w.breach("traffic", "%s has weight %d, and the migration stands at %s", name, x.to.weight, at)
 		}
 	}

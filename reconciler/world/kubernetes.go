@@ -74,7 +74,10 @@ func (c *cluster) namespace(name string) {
 func (k Kubernetes) Apply(ctx context.Context, set object.Set, objects []object.Object) error {
 	return do(ctx, k.p, k.c.port(), fmt.Sprintf("apply %s to %s", set, k.c.name), func() error {
 		k.p.w.judge.writesTo(k.p.w, k.c)
-		for _, o := range objects {
+		for i, o := range objects {
+			if err := k.between(i, object.RefOf(o)); err != nil {
+				return err
+			}
 			if err := k.c.apply(set, o); err != nil {
 				return err
 			}
@@ -115,7 +118,11 @@ func (c *cluster) apply(set object.Set, o object.Object) error {
 func (k Kubernetes) Prune(ctx context.Context, set object.Set, refs []object.Ref) error {
 	return do(ctx, k.p, k.c.port(), fmt.Sprintf("prune %s in %s", set, k.c.name), func() error {
 		k.p.w.judge.writesTo(k.p.w, k.c)
-		for _, ref := range refs {
+		k.p.w.judge.prunes(k.p.w, k.c, set, refs)
+		for i, ref := range refs {
+			if err := k.between(i, ref); err != nil {
+				return err
+			}
 			l, exists := k.c.objects[ref.Key()]
 			if !exists {
 				continue
@@ -127,6 +134,14 @@ func (k Kubernetes) Prune(ctx context.Context, set object.Set, refs []object.Ref
 		}
 		return nil
 	})
+}
+
+// between lets the process die between two objects.
+func (k Kubernetes) between(i int, ref object.Ref) error {
+	if i == 0 {
+		return nil
+	}
+	return k.p.crashPoint(fmt.Sprintf("%s in %s", ref, k.c.name), false)
 }
 
 // Survey implements reconciler.Surveyor.

@@ -170,6 +170,7 @@ func (w *World) merge(by string, r *request, method Method) error {
 	for _, c := range brought {
 		r.arrival.Messages = append(r.arrival.Messages, c.Message)
 	}
+	w.judge.comes(w, r, base, made)
 	w.moved(r.Base, made.Hash)
 	return nil
 }
@@ -240,7 +241,6 @@ func (w *World) Deploy(by, service, version string) error {
 // Tamper lets somebody enable a pipeline by hand.
 func (w *World) Tamper(by, service string) error {
 	return w.act(fmt.Sprintf("%s enables the pipelines of %s", by, service), func() error {
-		w.judge.trouble(w, thingPipelines(service))
 		for _, d := range w.spinnaker.list(service) {
 			if mark, ok := pipeline.OwnedBy(d.Document); ok && mark.Stack == w.migration.From.Stack.String() {
 				edited := maps.Clone(d.Document)
@@ -248,6 +248,7 @@ func (w *World) Tamper(by, service string) error {
 				if err := w.spinnaker.save(edited, w.now); err != nil {
 					return err
 				}
+				w.judge.edits(w, edited)
 			}
 		}
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/failure"
+	"cutover/reconciler/record"
 )
 
 // ErrCrashed is what every call of a process gives that has died.
@@ -18,9 +19,11 @@ var ErrCrashed = errors.New("the process has crashed")
 type Process struct {
 	w       *World
 	dead    bool
-	intents map[int64]bool // entries of the journal that it began and has not ended
-	read    map[string]int // versions of the pipelines that it has read, by id
-	opened  estate.Heads   // the clone's, as it found them
+	intents map[int64]record.Entry // entries of the journal that it began and has not ended
+	read    map[string]int         // versions of the pipelines that it has read, by id
+	opened  estate.Heads           // the clone's, as it found them
+	beside  func()                 // what the program does once a second, whatever else it does; nil for nothing
+	last    time.Time              // when it did so last
 }
 
 // Start begins a new process; the one before is dead.
@@ -31,7 +34,7 @@ func (w *World) Start() *Process {
 		w.process.dead = true
 	}
 	w.counts.Processes++
-	w.process = &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
+	w.process = &Process{w: w, intents: map[int64]record.Entry{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 	clear(w.answers)
 	w.trace("process %d starts", w.counts.Processes)
 	return w.process
@@ -39,7 +42,7 @@ func (w *World) Start() *Process {
 
 // Another is a further client of the same world, which kills nobody: another replica.
 func (w *World) Another() *Process {
-	return &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
+	return &Process{w: w, intents: map[int64]record.Entry{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 }
 
 // Dead tells whether the process has crashed.
@@ -111,10 +114,12 @@ func look[T any](ctx context.Context, p *Process, at port, what string, stale bo
 	}
 	if stale {
 		if old, ok := p.old(what); ok {
+			w.judge.excuses.failed = w.now
 			return old.(T), nil
 		}
 	}
 	got, err := f()
+	w.judge.fails(w, err)
 	if err != nil {
 		return zero, fmt.Errorf("%s: %w", what, err)
 	}
@@ -142,6 +147,7 @@ func change[T any](ctx context.Context, p *Process, at port, what string, f func
 	defer func() { w.cause = before }()
 	w.judge.intent(w, p, at)
 	got, err := f()
+	w.judge.fails(w, err)
 	w.trace("%s%s", what, orError(err))
 	w.changed()
 	if p.dead {
@@ -155,6 +161,7 @@ func change[T any](ctx context.Context, p *Process, at port, what string, f func
 	}
 	if w.faults.lost(w) {
 		w.trace("  the answer is lost")
+		w.judge.excuses.failed = w.now
 		return zero, fmt.Errorf("%s: %w: the answer was lost", what, failure.ErrTransient)
 	}
 	return got, nil
@@ -175,10 +182,37 @@ func (p *Process) enter(ctx context.Context, at port, what string) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	w.counts.Calls++
-	w.advance(w.now.Add(w.options.Latency + w.faults.slow(w)))
+	p.wait(at, w.now.Add(w.options.Latency+w.faults.slow(w)))
+	if p.dead {
+		return ErrCrashed
+	}
 	if err := w.faults.before(w, at); err != nil {
+		w.judge.fails(w, err)
 		w.trace("%s: %s", what, err)
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
+}
+
+// Beside lets the process do something once a second while its calls of other systems than the edge are under way: what
+// the program does beside its passes.
+func (p *Process) Beside(do func()) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.beside = do
+}
+
+// wait lets time pass until then, in steps of a second if there is something to do beside. What is done beside asks the
+// edge, the metrics and the journal itself, and may be waited for while one of these is asked.
+func (p *Process) wait(at port, until time.Time) {
+	w := p.w
+	alone := p.beside == nil || at == portEdge || at == portMetrics || at == portJournal
+	for !alone && !p.dead && w.uneasy() && until.Sub(p.last) >= time.Second {
+		w.advance(maxTime(w.now, minTime(until, p.last.Add(time.Second))))
+		p.last = w.now
+		w.mu.Unlock()
+		p.beside()
+		w.mu.Lock()
+	}
+	w.advance(until)
 }

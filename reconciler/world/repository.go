@@ -28,6 +28,7 @@ func (r Repository) Fetch(ctx context.Context) (estate.Heads, error) {
 		r.p.w.mu.Lock()
 		defer r.p.w.mu.Unlock()
 		r.p.w.git.cloned = maps.Clone(heads)
+		r.p.w.judge.fetches(r.p.w, heads)
 	}
 	return heads, err
 }
@@ -230,6 +231,7 @@ func (r Repository) push(c estate.Change, t *tree, parents []string) (string, er
 // moved lets a branch point at a commit; the pull requests that merge it follow.
 func (w *World) moved(branch, hash string) {
 	w.judge.shuts(w, branch, hash)
+	w.judge.rewrites(w, branch, hash)
 	w.git.branches[branch] = hash
 	w.host.moved(w, branch)
 }

@@ -66,9 +66,12 @@ func (w *World) furnish() error {
 			old.deployed(o, s.Name.String())
 		}
 	}
+	w.peculiar()
 	w.strangers()
+	w.settingUp = true
 	w.advance(w.now.Add(3 * time.Minute)) // until everything runs
-	w.breaches, w.counts = nil, Counts{}
+	w.settingUp = false
+	w.counts = Counts{}
 	w.traffic = traffic{last: w.now}
 	for _, name := range slices.Sorted(maps.Keys(w.fleet)) {
 		w.reload(w.fleet[name])
@@ -79,6 +82,22 @@ func (w *World) furnish() error {
 		}
 	}
 	return nil
+}
+
+// peculiar is what people did to some of the old stack's pipelines long ago.
+func (w *World) peculiar() {
+	for id, d := range w.spinnaker.pipelines {
+		edited := maps.Clone(d.Document)
+		switch d.Application() {
+		case "media":
+			edited["description"] = "Tell the editors before you deploy."
+		case "reminder":
+			edited["locked"] = map[string]any{"ui": true, "allowUnlockUi": true, "description": "Growth deploys this one."}
+		default:
+			continue
+		}
+		w.spinnaker.pipelines[id] = stored{edited, d.version}
+	}
 }
 
 // generated are pipelines that were made before, by the digest of the tree that names them.

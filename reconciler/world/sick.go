@@ -41,7 +41,7 @@ func (w *World) endure(d time.Duration) {
 		*s = sickness{}
 		return
 	}
-	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) {
+	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) || w.few() {
 		return
 	}
 	if s.lasted += d; s.lasted > w.options.Retreat && !s.told {
@@ -55,6 +55,10 @@ func (w *World) endure(d time.Duration) {
 func (w *World) Uneasy() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.uneasy()
+}
+
+func (w *World) uneasy() bool {
 	if w.share() == 0 {
 		return false
 	}

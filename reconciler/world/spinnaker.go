@@ -178,7 +178,7 @@ func (s Spinnaker) Recent(ctx context.Context, _, pipelineID string, limit int) 
 
 // Running implements reconciler.Executions.
 func (s Spinnaker) Running(ctx context.Context, application string) ([]pipeline.Execution, error) {
-	return look(ctx, s.p, portSpinnaker, "running executions of "+application, false, func() ([]pipeline.Execution, error) {
+	return look(ctx, s.p, portSpinnaker, "running executions of "+application, true, func() ([]pipeline.Execution, error) {
 		return s.p.w.spinnaker.newest(func(x *execution) bool {
 			return strings.EqualFold(x.Application, application) && !x.Status.Complete()
 		}, len(s.p.w.spinnaker.executions)), nil

@@ -133,7 +133,10 @@ func (w *World) count(seconds float64) {
 		if x.down != "" {
 			continue
 		}
+		before := x.to.sessions
 		w.serve(x, w.options.Requests*seconds/up)
+		astray := x.astray * (x.to.sessions - before)
+		x.from.sessions, x.to.sessions = x.from.sessions+astray, x.to.sessions-astray
 	}
 }
 

@@ -76,6 +76,8 @@ type World struct {
 	judge    judge
 	breaches []Breach
 	cause    string // the call or event that is under way
+
+	settingUp bool // what happens while the world is made breaks nothing
 }
 
 // Counts are what happened in a world.

@@ -72,7 +72,7 @@ func Simulate(ctx context.Context, seed uint64, n, width int, trace io.Writer, t
 	for range width {
 		wait.Go(func() {
 			for s := range seeds {
-				r := Run(ctx, ByChance(s), trace)
+				r := survive(ctx, ByChance(s), trace)
 				mu.Lock()
 				total.add(r)
 				tell(r)

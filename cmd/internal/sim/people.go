@@ -24,13 +24,14 @@ type people struct {
 	breaksAt time.Time         // when something breaks
 	due      map[int]time.Time // when each pull request gets looked at
 	approved map[string]bool   // what was approved where
+	wanted   map[int]time.Time // when developers try to merge their pull requests
 	versions int
 	broken   []func() // what mends what is broken now
 	root     string   // the branch's first commit
 }
 
 func newPeople(s *run) people {
-	p := people{run: s, root: s.w.Head(s.m.Branch), due: map[int]time.Time{}, approved: map[string]bool{}}
+	p := people{run: s, root: s.w.Head(s.m.Branch), due: map[int]time.Time{}, approved: map[string]bool{}, wanted: map[int]time.Time{}}
 	p.busyAt, p.breaksAt = p.after(s.plan.Busy), p.after(s.plan.Trouble)
 	return p
 }
@@ -59,14 +60,23 @@ func (p *people) next() time.Time {
 func (p *people) act() {
 	now := p.w.Now()
 	if !p.calm && !p.busyAt.IsZero() && !now.Before(p.busyAt) {
-		p.busy()
+		if p.rng.IntN(6) == 0 {
+			p.chore()
+		} else {
+			p.busy()
+		}
 		p.busyAt = p.after(p.plan.Busy)
 	}
 	if !p.calm && !p.breaksAt.IsZero() && !now.Before(p.breaksAt) {
-		p.trouble()
+		if p.rng.IntN(4) == 0 {
+			p.mishap()
+		} else {
+			p.trouble()
+		}
 		p.breaksAt = p.after(p.plan.Trouble)
 	}
 	p.review()
+	p.insist()
 }
 
 // review lets reviewers look at the pull requests that the daemon opened, and give the approvals that it waits for.
@@ -374,8 +384,8 @@ func (p *people) edit(service string, direct bool) {
 	if _, err := p.w.Push("dana", branch, write, nil, "Another level of "+service); err != nil {
 		return
 	}
-	if number, err := p.w.Open("dana", branch, world.Main, "Another level of "+service); err == nil && p.rng.IntN(2) == 0 {
-		_ = p.w.Merge("dana", number, p.method())
+	if number, err := p.w.Open("dana", branch, world.Main, "Another level of "+service); err == nil {
+		p.wanted[number] = p.w.Now().Add(time.Duration(p.rng.IntN(1800)) * time.Second)
 	}
 }
 

@@ -25,6 +25,10 @@ type Plan struct {
 	Pace time.Duration
 	// Stormy is how long all this goes on. Afterwards nothing breaks any more, and people do what they are asked for.
 	Stormy time.Duration
+	// Requests is how many requests users send in a second while it is stormy; afterwards there are many.
+	Requests float64
+	// Back lets the migration go back in the end, once all of the traffic is moved.
+	Back bool
 	// Plant changes the reconciler of each process, to see that a mistake in it is caught; nil leaves it as it is.
 	Plant func(*reconciler.Config)
 }
@@ -54,6 +58,10 @@ func ByChance(seed uint64) Plan {
 	}
 	if rng.IntN(2) > 0 {
 		p.Trouble = 6 * rng.Float64()
+	}
+	p.Back = rng.IntN(3) == 0
+	if p.Requests = 100; rng.IntN(4) == 0 {
+		p.Requests = 5
 	}
 	return p
 }

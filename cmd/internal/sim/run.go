@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"slices"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +17,6 @@ import (
 	"cutover/reconciler"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/failure"
-	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/world"
 )
@@ -61,6 +60,7 @@ type run struct {
 	rng     *rand.Rand
 	people  people
 	trace   io.Writer
+	goal    goal
 	passes  int
 	calm    bool
 	began   time.Time
@@ -94,19 +94,34 @@ func Run(ctx context.Context, p Plan, trace io.Writer) Result {
 	}
 	s := &run{plan: p, w: w, m: w.Migration(), rng: rand.New(rand.NewPCG(p.Seed, 0x70656f70)), trace: trace, began: w.Now(), changed: w.Now()} //nolint:gosec // it has to repeat
 	s.people = newPeople(s)
+	if s.goal = forward(&s.m); p.Back {
+		s.goal = goal{} // chosen once the traffic is there
+	}
 	w.SetFaults(p.Faults)
 	w.FailExecutions(p.Failures)
+	w.SetRequests(p.Requests)
 	s.start()
 	result := Result{Seed: p.Seed}
 	for result.End == "" {
 		s.calmDown()
 		again := s.pass(ctx)
-		s.people.act()
-		s.sleep(again)
-		result.End = s.ended(ctx)
+		if result.End = s.ended(ctx); result.End == "" {
+			s.people.act()
+			s.sleep(again)
+		}
 	}
 	s.judge(&result)
 	return result
+}
+
+// survive runs one migration, and makes a failure of the run of what would end the program.
+func survive(ctx context.Context, p Plan, trace io.Writer) (result Result) {
+	defer func() {
+		if r := recover(); r != nil {
+			result = Result{Seed: p.Seed, End: "panic", Failures: []string{fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}}
+		}
+	}()
+	return Run(ctx, p, trace)
 }
 
 // start begins a process, with a new reconciler that knows nothing.
@@ -135,6 +150,14 @@ func (s *run) start() {
 		panic(err) // the list above lacks something
 	}
 	s.r, s.heads, s.full, s.retry = r, nil, time.Time{}, 0
+	s.process.Beside(s.keepTraffic)
+}
+
+// keepTraffic looks after the weights once.
+func (s *run) keepTraffic() {
+	if err := s.r.KeepTraffic(context.Background()); err != nil && s.trace != nil {
+		_, _ = fmt.Fprintf(s.trace, "the edge: %v\n", err)
+	}
 }
 
 func (s *run) log() *slog.Logger {
@@ -173,8 +196,8 @@ func (s *run) pass(ctx context.Context) time.Time {
 	if now.Sub(s.full) >= fullEvery {
 		scope, s.heads = reconciler.Full, nil
 	}
-	s.touch(&scope)
-	s.w.Looks(scope == reconciler.Full)
+	s.touch()
+	s.w.Looks()
 	if s.heads == nil || now.Sub(s.fetched) >= gitPoll || s.hooked() {
 		heads, err := s.process.Ports().Repository.Fetch(ctx)
 		if err != nil {
@@ -217,20 +240,12 @@ func (s *run) failed(err error) time.Time {
 	return s.w.Now().Add(s.retry)
 }
 
-// toucher is told what changed in a new cluster, as the watches of the daemon tell it.
-type toucher interface{ Touched(set object.Set) }
-
-// touch tells the reconciler what changed in the new cluster since the last pass.
-func (s *run) touch(scope *reconciler.Scope) {
+// touch tells the reconciler what changed in the new cluster since the last pass, as the watches of the daemon do.
+func (s *run) touch() {
 	sets, seen := s.w.Touched(s.m.To.Cluster, s.seen)
 	s.seen = seen
-	t, ok := any(s.r).(toucher)
-	if !ok && len(sets) > 0 {
-		*scope = reconciler.Full
-		return
-	}
 	for _, set := range sets {
-		t.Touched(set)
+		s.r.Touched(set)
 	}
 }
 
@@ -261,19 +276,9 @@ func (s *run) sleep(again time.Time) {
 	s.advance(until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
 }
 
-// keeper keeps up the weights beside the passes.
-type keeper interface {
-	KeepTraffic(ctx context.Context) error
-}
-
 // advance lets time pass until then, or until something changed, and meanwhile lets the daemon look after the weights:
 // every second, as it does, while that could change anything, and now and then otherwise.
 func (s *run) advance(until time.Time, pass func(time.Time) bool) {
-	keep, ok := any(s.r).(keeper)
-	if !ok {
-		pass(until)
-		return
-	}
 	for now := s.w.Now(); now.Before(until); now = s.w.Now() {
 		every := keepRarely
 		if s.w.Uneasy() {
@@ -286,9 +291,7 @@ func (s *run) advance(until time.Time, pass func(time.Time) bool) {
 		if pass(next) {
 			return
 		}
-		if err := keep.KeepTraffic(context.Background()); err != nil && s.trace != nil {
-			_, _ = fmt.Fprintf(s.trace, "the edge: %v\n", err)
-		}
+		s.keepTraffic()
 	}
 }
 
@@ -300,6 +303,7 @@ func (s *run) calmDown() {
 	s.calm = true
 	s.w.SetFaults(world.Faults{})
 	s.w.FailExecutions(0)
+	s.w.SetRequests(100)
 	s.w.CrashAt(0, false)
 	s.people.mend()
 	s.changed = s.w.Now()
@@ -310,12 +314,19 @@ func (s *run) ended(ctx context.Context) string {
 	if ctx.Err() != nil {
 		return "interrupted"
 	}
-	reports := s.r.Reports()
-	if len(reports) > 0 && s.calm {
+	if reports := s.r.Reports(); len(reports) > 0 && s.calm {
 		report := reports[0]
-		last := phase.Checkpoints(&s.m)
-		if report.Decision.Kind == phase.Advance && report.Marker == last[len(last)-1] && report.Error == "" {
-			return "converged"
+		if report.Decision.Kind == phase.Advance && report.Error == "" {
+			s.w.Rest(report.Marker)
+			if s.goal.at(report.Marker) {
+				return s.goal.end
+			}
+			if last := phase.Checkpoints(&s.m); report.Marker == last[len(last)-1] {
+				s.goal = s.back()
+				s.people.move(s.goal.marker, "Go back in the end")
+				s.changed = s.w.Now()
+				return ""
+			}
 		}
 		if s.w.Now().Sub(s.changed) > quietFor {
 			return fmt.Sprintf("%s: %s", report.Decision.Kind, report.Decision.Reason.Code)
@@ -327,18 +338,37 @@ func (s *run) ended(ctx context.Context) string {
 	return ""
 }
 
+// goal is where a run has to end.
+type goal struct {
+	marker estate.Marker
+	end    string // how that is told
+}
+
+// at tells whether a marker is the goal.
+func (g goal) at(marker estate.Marker) bool { return g.marker == marker }
+
+// forward is the goal of a run that does not go back in the end: all traffic in the new cluster.
+func forward(m *estate.Migration) goal {
+	points := phase.Checkpoints(m)
+	return goal{points[len(points)-1], "converged"}
+}
+
+// back chooses a checkpoint to which a run goes back once everything had been moved.
+func (s *run) back() goal {
+	points := phase.Checkpoints(&s.m)
+	to := points[s.rng.IntN(len(points)-1)]
+	return goal{to, "went back to " + to.String()}
+}
+
 // judge says what is wrong with how the run ended.
 func (s *run) judge(r *Result) {
 	r.Passes = s.passes
 	reports := s.r.Reports()
-	if r.End == "converged" {
-		s.w.Rest(reports[0].Marker)
-	}
 	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()
 	for _, b := range r.Breaches {
 		r.Failures = append(r.Failures, "BREACH "+b.String())
 	}
-	if !slices.Contains([]string{"converged", "interrupted"}, r.End) && !needsPerson(r.End) {
+	if r.End != s.goal.end && r.End != "interrupted" {
 		why := r.End
 		if len(reports) > 0 {
 			why += fmt.Sprintf(" at %s: %s (error %q)", reports[0].Marker, reports[0].Decision.Reason.Text, reports[0].Error)
@@ -346,6 +376,3 @@ func (s *run) judge(r *Result) {
 		r.Failures = append(r.Failures, "not converged: "+why)
 	}
 }
-
-// needsPerson says whether a run may end so: a person has to change something, and nobody in this world does.
-func needsPerson(string) bool { return false }

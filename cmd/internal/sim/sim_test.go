@@ -2,19 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/invariant"
 	"cutover/reconciler/phase"
-	"cutover/reconciler/record"
+	"cutover/reconciler/world"
 )
 
 func TestMigrationsConverge(t *testing.T) {
@@ -113,97 +110,120 @@ var mistakes = []struct {
 	{"another principal goes when ours comes", "trust", func(c *reconciler.Config) { c.Roles = taking{c.Roles} }},
 	{"silences mute more than git names", "silence", func(c *reconciler.Config) { c.Alarms = muting{c.Alarms} }},
 	{"silences are longer than allowed", "silence", func(c *reconciler.Config) { c.Alarms = lasting{c.Alarms} }},
+	{"a marker that was pushed counts", "traffic", func(c *reconciler.Config) { c.Pushed = true }},
+	{"weights do not bake", "traffic", runbook(func(m *estate.Migration, _ *estate.Marker, _ *evidence.Evidence) {
+		m.Edge.Steps = slices.Clone(m.Edge.Steps)
+		for i := range m.Edge.Steps {
+			m.Edge.Steps[i].Bake = 0
+		}
+	})},
+	{"a weight passes by too few requests", "traffic", mistaken(func(e *evidence.Evidence) {
+		e.Edge.Checks = slices.Clone(e.Edge.Checks)
+		for i, c := range e.Edge.Checks {
+			if c.Verdict == evidence.Inconclusive {
+				e.Edge.Checks[i].Verdict = evidence.Pass
+			}
+		}
+	})},
+	{"a pause is not seen", "traffic", runbook(func(_ *estate.Migration, at *estate.Marker, _ *evidence.Evidence) { at.Paused = "" })},
+	{"nobody has to approve", "traffic", mistaken(func(e *evidence.Evidence) {
+		e.Smoke = slices.Clone(e.Smoke)
+		for i := range e.Smoke {
+			e.Smoke[i].State = evidence.SmokePassed
+		}
+	})},
+	{"a weight is left out", "traffic", runbook(leaveOut)},
+	{"a weight rises although a proxy is away", "traffic", func(c *reconciler.Config) { c.Edge = partial{c.Edge} }},
+	{"where the sessions go is not looked at", "traffic", func(c *reconciler.Config) { c.Edge = deaf{c.Edge} }},
+	{"a proxy that lost its weight is taken for one that has it", "traffic", func(c *reconciler.Config) { c.Edge = &believing{Edge: c.Edge} }},
+	{"a weight is noted after it is set", "journal", func(c *reconciler.Config) { c.Journal = &late{Journal: c.Journal} }},
+	{"an effect is written down as another", "journal", func(c *reconciler.Config) { c.Journal = vague{c.Journal} }},
+	{"developers' pull requests are not blocked", "frozen", mistaken(func(e *evidence.Evidence) { e.Freeze.Reviews = nil })},
+	{"break-glass counts without a review", "frozen", func(c *reconciler.Config) { c.Reviews = gullible{c.Reviews, c.History} }},
+	{"a thawed pipeline is not as it was", "owned", func(c *reconciler.Config) { c.Pipelines = sloppy{c.Pipelines} }},
+	{"nodes are not counted", "order", mistaken(func(e *evidence.Evidence) { e.Survey.NodesReady = e.Survey.Nodes })},
+	{"what the new cluster would not take is deployed", "order", mistaken(func(e *evidence.Evidence) { e.Survey.Rejected = nil })},
+	{"all classes are deployed at once", "order", mistaken(func(e *evidence.Evidence) {
+		for i := range e.Services {
+			if e.Services[i].Class != estate.Exclusive {
+				e.Services[i].Class = estate.Stateless
+			}
+		}
+	})},
+	{"what could not be looked at is taken for well", "secrets", mistaken(func(e *evidence.Evidence) { e.Unseen = nil })},
+	{"everything may be deleted at once", "empty", func(c *reconciler.Config) { c.Drift.MaxPrune = 100 }},
 }
 
-// blind lets the runbook and the invariants see other evidence than there is.
+// TestTheGuardHolds lets the runbook be careless about one thing that the invariants look at, too: while they are checked
+// nothing comes of it.
+func TestTheGuardHolds(t *testing.T) {
+	for _, tt := range []struct {
+		name, breaks string
+		change       func(*evidence.Evidence)
+	}{
+		{"services need not be ready", "traffic", func(e *evidence.Evidence) {
+			for i := range e.Services {
+				e.Services[i].Ready, e.Services[i].Status, e.Services[i].Blocked = true, "", ""
+			}
+		}},
+		{"the freeze is not waited for", "frozen", func(e *evidence.Evidence) {
+			for i := range e.Freeze.Pipelines {
+				e.Freeze.Pipelines[i].Frozen, e.Freeze.Pipelines[i].Tampered = true, false
+			}
+			e.Freeze.Running = nil
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			found := func(seed uint64, plant func(*reconciler.Config)) bool {
+				plan := ByChance(seed)
+				plan.Plant = plant
+				return slices.ContainsFunc(Run(t.Context(), plan, nil).Breaches, func(b world.Breach) bool {
+					if b.Invariant == tt.breaks {
+						t.Logf("seed %d: %s", seed, b)
+					}
+					return b.Invariant == tt.breaks
+				})
+			}
+			seed := uint64(1)
+			for seed <= 2000 && !found(seed, blind(tt.change)) {
+				seed++
+			}
+			if seed > 2000 {
+				t.Fatal("no breach without the guard")
+			}
+			for s := seed; s < seed+5; s++ {
+				if found(s, mistaken(tt.change)) {
+					t.Error("the guard did not hold it")
+				}
+			}
+		})
+	}
+}
+
+// blind lets the runbook see other evidence than there is, and turns the guard off.
 func blind(change func(*evidence.Evidence)) func(*reconciler.Config) {
 	return func(c *reconciler.Config) {
-		c.Decide = func(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) phase.Decision {
-			doctored := *e
-			doctored.Services, doctored.Links = slices.Clone(e.Services), slices.Clone(e.Links)
-			doctored.Freeze.Pipelines = slices.Clone(e.Freeze.Pipelines)
-			change(&doctored)
-			return phase.Next(m, at, &doctored, now)
-		}
+		mistaken(change)(c)
 		c.Check = func(*estate.Migration, estate.Marker, *evidence.Evidence, time.Time) []invariant.Breach { return nil }
 	}
 }
 
-// rosy sees no errors at the proxies.
-type rosy struct{ reconciler.Edge }
+// mistaken lets the runbook see other evidence than there is. The invariants see what there is.
+func mistaken(change func(*evidence.Evidence)) func(*reconciler.Config) {
+	return runbook(func(_ *estate.Migration, _ *estate.Marker, e *evidence.Evidence) { change(e) })
+}
 
-func (r rosy) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	out, err := r.Edge.Proxies(ctx, names, backend, from, to)
-	for i := range out {
-		out[i].To.Errors = 0
+// runbook lets the runbook see something else than there is.
+func runbook(change func(*estate.Migration, *estate.Marker, *evidence.Evidence)) func(*reconciler.Config) {
+	return func(c *reconciler.Config) {
+		c.Decide = func(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.Time) phase.Decision {
+			migration, doctored := *m, *e
+			doctored.Services, doctored.Links = slices.Clone(e.Services), slices.Clone(e.Links)
+			doctored.Freeze.Pipelines = slices.Clone(e.Freeze.Pipelines)
+			change(&migration, &at, &doctored)
+			return phase.Next(&migration, at, &doctored, now)
+		}
 	}
-	return out, err
-}
-
-// content measures nothing wrong.
-type content struct{}
-
-func (content) Measure(_ context.Context, query string) (float64, error) {
-	if strings.HasPrefix(query, "requests") {
-		return 1000, nil
-	}
-	return 0, nil
-}
-
-// taking lets a principal in and puts another one out.
-type taking struct{ reconciler.Roles }
-
-func (r taking) Trust(ctx context.Context, name, principal string) error {
-	if err := r.Distrust(ctx, name, "arn:aws:iam::123456789012:role/nodes.orbit-prod"); err != nil {
-		return err
-	}
-	return r.Roles.Trust(ctx, name, principal)
-}
-
-// muting silences other alarms too.
-type muting struct{ reconciler.Alarms }
-
-func (a muting) Silence(ctx context.Context, s evidence.Silence) (string, error) {
-	s.Matchers = []string{`cluster=~"orbit-prod.*"`}
-	return a.Alarms.Silence(ctx, s)
-}
-
-// forgetful lists no executions, so that what a process before started is started again.
-type forgetful struct{ reconciler.Executions }
-
-func (forgetful) Recent(context.Context, string, string, int) ([]pipeline.Execution, error) {
-	return nil, nil
-}
-
-// careless says that an entry is safe, and does not write it, for half of them.
-type careless struct {
-	reconciler.Journal
-	entries int64
-}
-
-func (j *careless) Append(ctx context.Context, e record.Entry) (int64, error) {
-	if j.entries++; j.entries%2 == 0 {
-		return j.entries, nil
-	}
-	return j.Journal.Append(ctx, e)
-}
-
-// lasting makes every silence a day longer.
-type lasting struct{ reconciler.Alarms }
-
-func (a lasting) Silence(ctx context.Context, s evidence.Silence) (string, error) {
-	s.Ends = s.Ends.Add(24 * time.Hour)
-	return a.Alarms.Silence(ctx, s)
-}
-
-// hasty moves traffic as soon as it sees the proxies.
-type hasty struct{ reconciler.Edge }
-
-func (h hasty) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	if err := h.SetWeight(ctx, names, backend, from, to, 1); err != nil {
-		return nil, err
-	}
-	return h.Edge.Proxies(ctx, names, backend, from, to)
 }
 
 func BenchmarkRun(b *testing.B) {
