@@ -35,7 +35,12 @@ func (j *judge) comes(w *World, r *request, before, made *commit) {
 	if at, problems := values.ParseMarker(path, made.tree.files[path].data); problems.Err() == nil {
 		m.Marker = at
 	}
-	m.alone = slices.Equal(differences(before.tree, made.tree), []string{path})
+	for c := made; c != before && c != nil; c = w.git.parent(c) { // a rebase brings several
+		if p := w.git.parent(c); p != nil && p.tree.at(path) != c.tree.at(path) {
+			m.alone = slices.Equal(differences(p.tree, c.tree), []string{path})
+			break
+		}
+	}
 	for _, message := range append(slices.Clone(r.arrival.Messages), made.Message) {
 		m.meant = m.meant || strings.Contains(message+"\n", "Cutover-Phase: "+m.Phase.String()+"\n")
 	}

