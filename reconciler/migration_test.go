@@ -114,19 +114,30 @@ func (tr *trip) through(title string) {
 	tr.Helper()
 	var p review.PullRequest
 	tr.until("the pull request "+title, time.Hour, func() (ok bool) { p, ok = tr.open(title); return ok })
-	if err := tr.w.Merge("reviewer", p.Number, world.MergeCommit); err != nil {
-		tr.Fatal(err)
-	}
+	tr.merge(p.Number)
 	approved := false
 	tr.until(title+" to be complete", 4*time.Hour, func() bool {
 		if tr.last.Decision.Reason.Code == phase.SmokeApproval && !approved {
 			approved = true
-			if err := tr.w.Say("tester", p.Number, "works\n/approve devices"); err != nil {
-				tr.Fatal(err)
-			}
+			tr.approve(p.Number)
 		}
 		return phase.Title(tr.last.Marker) == title && tr.last.Decision.Kind == phase.Advance
 	})
+}
+
+func (tr *trip) merge(number int) {
+	tr.Helper()
+	if err := tr.w.Merge("reviewer", number, world.MergeCommit); err != nil {
+		tr.Fatal(err)
+	}
+}
+
+// approve says under a pull request that the sample's test by a person has passed.
+func (tr *trip) approve(number int) {
+	tr.Helper()
+	if err := tr.w.Say("tester", number, "works\n/approve devices"); err != nil {
+		tr.Fatal(err)
+	}
 }
 
 func TestMigrationByPullRequests(t *testing.T) {

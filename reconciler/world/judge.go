@@ -40,6 +40,7 @@ type judge struct {
 	triggered  map[string]bool              // correlation ids
 	opened     map[int]time.Time            // when people opened their pull requests
 	glass      map[string]bool              // executions that break-glass let through
+	jobs       map[object.Ref]object.Ref    // the newest Job that was made of each CronJob
 	excuses    excuses
 	sick       sickness
 	journaled  bool
@@ -51,6 +52,7 @@ func newJudge() judge {
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
 		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
+		jobs:    map[object.Ref]object.Ref{},
 		excuses: excuses{troubled: map[string]time.Time{}},
 	}
 }

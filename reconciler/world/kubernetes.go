@@ -213,26 +213,3 @@ func (k Kubernetes) SecretKey(ctx context.Context, secret object.Ref, key string
 		return slices.Index(candidates, k.c.secretValue(secret.Namespace, secret.Name, key)), nil
 	})
 }
-
-// RunCronJob implements reconciler.Workloads. The Job ends a while later, well unless FailJobs says otherwise.
-func (k Kubernetes) RunCronJob(ctx context.Context, cronJob object.Ref, name string) error {
-	return do(ctx, k.p, k.c.port(), fmt.Sprintf("job %s of %s in %s", name, cronJob, k.c.name), func() error {
-		if _, exists := k.c.objects[cronJob.Key()]; !exists {
-			return fmt.Errorf("%w: %s", failure.ErrNotFound, cronJob)
-		}
-		key := object.Ref{Group: "batch", Kind: "Job", Namespace: cronJob.Namespace, Name: name}
-		if _, exists := k.c.objects[key]; exists {
-			return nil
-		}
-		k.p.w.judge.writesTo(k.p.w, k.c)
-		l := k.c.write(Manager, map[string]any{
-			"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": name, "namespace": cronJob.Namespace}, "spec": map[string]any{},
-		})
-		k.p.w.after(podStart, "job "+name+" ends", func() {
-			o := l.object.DeepCopy()
-			o.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Complete", "status": "True"}}}
-			k.c.put(l, o)
-		})
-		return nil
-	})
-}

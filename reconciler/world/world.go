@@ -53,18 +53,19 @@ type World struct {
 	estate    *estate.Estate
 	migration estate.Migration
 
-	git       git
-	host      host
-	spinnaker spinnaker
-	clusters  map[string]*cluster
-	vault     vault
-	roles     map[string]*role
-	alarms    alarms
-	fleet     map[string]*proxy
-	traffic   traffic
-	journal   journal
-	metrics   map[string][]float64
-	failures  float64 // how likely an execution fails, before it deploys and again after
+	git         git
+	host        host
+	spinnaker   spinnaker
+	clusters    map[string]*cluster
+	vault       vault
+	roles       map[string]*role
+	alarms      alarms
+	fleet       map[string]*proxy
+	traffic     traffic
+	journal     journal
+	metrics     map[string][]float64
+	failures    float64 // how likely an execution fails, before it deploys and again after
+	failingJobs float64 // how likely a Job fails
 
 	faults  Faults
 	outages map[string]time.Time // by port

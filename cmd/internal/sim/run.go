@@ -96,6 +96,7 @@ func Run(ctx context.Context, p Plan, trace io.Writer) Result {
 	s.people = newPeople(s)
 	w.SetFaults(p.Faults)
 	w.FailExecutions(p.Failures)
+	w.FailJobs(p.Failures)
 	s.start()
 	result := Result{Seed: p.Seed}
 	for result.End == "" {
@@ -300,6 +301,7 @@ func (s *run) calmDown() {
 	s.calm = true
 	s.w.SetFaults(world.Faults{})
 	s.w.FailExecutions(0)
+	s.w.FailJobs(0)
 	s.w.CrashAt(0, false)
 	s.people.mend()
 	s.changed = s.w.Now()
