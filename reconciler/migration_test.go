@@ -77,6 +77,9 @@ func (tr *trip) pass() {
 	}
 	for _, report := range tr.r.Reports() {
 		tr.last = report
+		if report.Decision.Reason.Code == phase.RoomShort {
+			tr.Fatalf("at %s: %s", report.Marker, report.Decision.Reason.Text) // there is room for all, and not for twice all
+		}
 	}
 	now, wait := tr.w.Now(), 5*time.Second
 	if !again.IsZero() && again.After(now) {

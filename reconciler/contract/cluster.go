@@ -191,7 +191,7 @@ func (b ClusterBench) pods(t *testing.T) {
 		return len(pods) == 2 && pods[0].Ready && pods[1].Ready
 	})
 	pods := list()
-	if pods[0].Name >= pods[1].Name || pods[0].Terminating || pods[0].Annotations["kept"] != "yes" {
+	if pods[0].Name >= pods[1].Name || pods[0].Terminating || !pods[0].Scheduled || pods[0].Annotations["kept"] != "yes" {
 		t.Errorf("Pods = %+v", pods)
 	}
 	others, err := b.Cluster.Pods(t.Context(), b.Namespace, map[string]string{"app": "web", "match": "old"})

@@ -133,6 +133,7 @@ func (k Kubernetes) Prune(ctx context.Context, set object.Set, refs []object.Ref
 func (k Kubernetes) Survey(ctx context.Context, releases []estate.Release) (evidence.Survey, error) {
 	return look(ctx, k.p, k.c.port(), "survey of "+k.c.name, false, func() (evidence.Survey, error) {
 		s := k.c.survey
+		s.Free = k.c.free()
 		for _, r := range releases {
 			why := k.c.sick[r]
 			s.Releases = append(s.Releases, evidence.Release{Release: r, Healthy: why == "", Reason: why})
@@ -170,7 +171,7 @@ func (k Kubernetes) Pods(ctx context.Context, namespace string, selector map[str
 				matches = matches && p.labels[key] == value
 			}
 			if matches {
-				out = append(out, object.Pod{Name: p.name, Ready: p.ready, Terminating: p.terminating, Annotations: maps.Clone(p.annotations)})
+				out = append(out, object.Pod{Name: p.name, Ready: p.ready, Terminating: p.terminating, Scheduled: true, Annotations: maps.Clone(p.annotations)})
 			}
 		}
 		slices.SortFunc(out, func(a, b object.Pod) int { return strings.Compare(a.Name, b.Name) })
