@@ -14,6 +14,7 @@ import (
 	"cutover/reconciler"
 	"cutover/reconciler/drift"
 	"cutover/reconciler/failure"
+	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/world"
 )
@@ -149,4 +150,27 @@ func TestMigrationByPullRequests(t *testing.T) {
 		tr.through(checkpoint)
 		t.Logf("%s at %s", checkpoint, tr.w.Now().Format(time.TimeOnly))
 	}
+}
+
+// TestLostVersionsDeployNothingTwice takes the commit off the branch that pinned the versions: they are pinned again, and
+// what was deployed at them is still known.
+func TestLostVersionsDeployNothingTwice(t *testing.T) {
+	tr := newTrip(t)
+	tr.through("prepare")
+	tr.through("deploy")
+	m := tr.w.Migration()
+	history := tr.p.Ports().Repository
+	pinned, ok, err := history.LastChange(tr.w.Head(m.Branch), m.VersionsPath())
+	if err != nil || !ok {
+		t.Fatalf("who pinned the versions: %t, %v", ok, err)
+	}
+	tr.w.Branch(m.Branch, tr.w.Parent(pinned.Hash))
+	edited := object.Ref{Group: "apps", Kind: "Deployment", Namespace: "core", Name: "match"} // so that it is not as it was deployed
+	if err := tr.w.Edit("dana", m.To.Cluster, edited, int64(2), "spec", "replicas"); err != nil {
+		t.Fatal(err)
+	}
+	tr.pass()
+	tr.until("all to be as it was", time.Hour, func() bool {
+		return tr.w.File(m.Branch, m.VersionsPath()) != nil && tr.last.Decision.Kind == phase.Advance
+	})
 }

@@ -35,7 +35,10 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 	for i, u := range d.units {
 		s := seen[i]
 		id := u.service.ServiceID
-		k.units[id], k.deployments[id] = s.standing, s.history
+		k.units[id] = s.standing
+		if delete(k.deployments, id); s.asked { // what nobody asked for is not known to be empty
+			k.deployments[id] = s.history
+		}
 		if s.history.listed {
 			delete(k.started, id)
 		}
@@ -74,6 +77,7 @@ type seen struct {
 	pods     podCount
 	standing standing
 	history  history
+	asked    bool // Spinnaker was asked for the history
 	present  string
 }
 
@@ -102,6 +106,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	}
 	if p, ok := deploys[id]; ok && u.mode == estate.ByPipeline {
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
+		s.asked = err == nil
 	}
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
 		s.history.ours = []evidence.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
