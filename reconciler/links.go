@@ -58,7 +58,7 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 	if !ok {
 		return l, nil
 	}
-	pods, err := podsOf(ctx, to, u)
+	pods, err := podsOf(ctx, to, u.program)
 	if err != nil {
 		return l, err
 	}
@@ -78,14 +78,14 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 	return l, nil
 }
 
-// podsOf lists the Pods of a unit's workload.
-func podsOf(ctx context.Context, c Workloads, u *unit) ([]object.Pod, error) {
-	if len(u.selector) == 0 {
+// podsOf lists the Pods of a program.
+func podsOf(ctx context.Context, c Workloads, p program) ([]object.Pod, error) {
+	if len(p.selector) == 0 {
 		return nil, nil
 	}
-	pods, err := c.Pods(ctx, u.workload.Namespace, u.selector)
+	pods, err := c.Pods(ctx, p.workload.Namespace, p.selector)
 	if err != nil {
-		return nil, fmt.Errorf("pods of %s: %w", u.workload, err)
+		return nil, fmt.Errorf("pods of %s: %w", p.workload, err)
 	}
 	return pods, nil
 }

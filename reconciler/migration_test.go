@@ -174,3 +174,20 @@ func TestLostVersionsDeployNothingTwice(t *testing.T) {
 		return tr.w.File(m.Branch, m.VersionsPath()) != nil && tr.last.Decision.Kind == phase.Advance
 	})
 }
+
+// TestVersionsAreFollowedUnderARewrittenImage deploys in the old cluster a service whose image another registry has for the
+// new one.
+func TestVersionsAreFollowedUnderARewrittenImage(t *testing.T) {
+	tr := newTrip(t)
+	tr.through("prepare")
+	tr.through("deploy")
+	if err := tr.w.Deploy("dana", "media", "1.7.0"); err != nil {
+		t.Fatal(err)
+	}
+	tr.w.Advance(tr.w.Now().Add(5 * time.Minute))
+	tr.through("freeze")
+	m := tr.w.Migration()
+	if pinned := string(tr.w.File(m.Branch, m.VersionsPath())); !strings.Contains(pinned, `media: "1.7.0"`) {
+		t.Errorf("after the freeze the versions are\n%s", pinned)
+	}
+}

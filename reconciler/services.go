@@ -149,33 +149,33 @@ type running struct {
 	unknown string
 }
 
-// runningVersion reads which version the old cluster runs from the workload's image.
+// runningVersion reads which version the old cluster runs from the image of the old stack's workload.
 func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (running, error) {
-	if u.err != nil {
-		return running{unknown: u.err.Error()}, nil
+	from, old := d.migration.From, u.old
+	switch {
+	case u.oldErr != nil:
+		return running{unknown: u.oldErr.Error()}, nil
+	case old.image == "":
+		return running{unknown: fmt.Sprintf("no object that git names for stack %s runs an image of the service's version", from.Stack)}, nil
 	}
-	if u.image == "" {
-		return running{unknown: "no object that git names runs an image of the service's version"}, nil
-	}
-	from := d.migration.From
 	cluster, err := r.cluster(from.Cluster)
 	if err != nil {
 		return running{}, err
 	}
-	live, err := cluster.Live(ctx, u.set, []object.Ref{u.workload})
+	live, err := cluster.Live(ctx, u.set, []object.Ref{old.workload})
 	if err != nil {
-		return running{}, fmt.Errorf("%s in %s: %w", u.workload, from.Cluster, err)
+		return running{}, fmt.Errorf("%s in %s: %w", old.workload, from.Cluster, err)
 	}
 	for _, o := range live.Objects {
-		if object.RefOf(o).Key() != u.workload.Key() {
+		if object.RefOf(o).Key() != old.workload.Key() {
 			continue
 		}
-		if v, ok := manifest.WorkloadVersion(o, u.image); ok {
+		if v, ok := manifest.WorkloadVersion(o, old.image); ok {
 			return running{version: v}, nil
 		}
-		return running{unknown: fmt.Sprintf("%s does not run image %s", u.workload, u.image)}, nil
+		return running{unknown: fmt.Sprintf("%s does not run image %s", old.workload, old.image)}, nil
 	}
-	return running{unknown: fmt.Sprintf("%s does not exist", u.workload)}, nil
+	return running{unknown: fmt.Sprintf("%s does not exist", old.workload)}, nil
 }
 
 // podCount is how many Pods of an exclusive service each cluster has, terminating ones too.
@@ -183,16 +183,20 @@ type podCount struct{ old, new int }
 
 func (r *Reconciler) countPods(ctx context.Context, d *desired, u *unit) (podCount, error) {
 	var n podCount
-	for cluster, count := range map[estate.ClusterName]*int{d.migration.From.Cluster: &n.old, d.migration.To.Cluster: &n.new} {
-		c, err := r.cluster(cluster)
+	for _, side := range []struct {
+		cluster estate.ClusterName
+		program program
+		count   *int
+	}{{d.migration.From.Cluster, u.old, &n.old}, {d.migration.To.Cluster, u.program, &n.new}} {
+		c, err := r.cluster(side.cluster)
 		if err != nil {
 			return n, err
 		}
-		pods, err := podsOf(ctx, c, u)
+		pods, err := podsOf(ctx, c, side.program)
 		if err != nil {
-			return n, fmt.Errorf("%s: %w", cluster, err)
+			return n, fmt.Errorf("%s: %w", side.cluster, err)
 		}
-		*count = len(pods)
+		*side.count = len(pods)
 	}
 	return n, nil
 }

@@ -16,17 +16,20 @@ func parity(o observation) []Breach {
 	if o.at.Phase < estate.Canary {
 		return nil
 	}
-	var versions, objects []string
+	var versions, unknown, objects []string
 	for _, s := range o.e.Services {
 		switch {
 		case o.opened(s.ID.Name):
-		case !s.Running.IsZero() && s.Running != s.Pinned:
+		case s.Running.IsZero():
+			unknown = append(unknown, s.ID.String())
+		case s.Running != s.Pinned:
 			versions = append(versions, s.ID.String())
 		case s.Class != estate.Exclusive && !runs(s):
 			objects = append(objects, s.ID.String())
 		}
 	}
 	out := breach(Parity, "the old cluster runs other versions than are pinned for the new one", versions)
+	out = append(out, breach(Parity, "it cannot be read which versions the old cluster runs", unknown)...)
 	out = append(out, breach(Parity, "the new cluster does not run what git names", objects)...)
 	var files []string
 	for _, f := range o.e.Files {
