@@ -2,7 +2,6 @@ package invariant
 
 import (
 	"slices"
-	"strings"
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
@@ -59,15 +58,10 @@ func behind(o observation) []string {
 	return append([]string{o.m.Branch}, take...)
 }
 
-// openedPath says that a path is in the directory of a service that break-glass lets through, as the values repository has
-// it: deploy-values/<product>/<namespace>/<service>/.
+// openedPath says that a path is in the directory of a service that break-glass lets through.
 func (o observation) openedPath(path string) bool {
-	part := strings.Split(path, "/")
-	if len(part) < 5 || part[0] != "deploy-values" || part[1] != o.m.Product.String() {
-		return false
-	}
-	name, err := estate.ParseServiceName(part[3])
-	return err == nil && o.opened(name)
+	id, ok := estate.ServiceOf(path)
+	return ok && id.Product == o.m.Product && !id.Name.IsZero() && o.opened(id.Name)
 }
 
 // runs says that the newest deployment brought what git names.
