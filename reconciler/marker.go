@@ -31,6 +31,7 @@ type course struct {
 	newest  evidence.Marker // how the newest marker came to be
 	says    estate.Marker   // what the newest marker says
 	reached estate.Phase    // the furthest phase that was ever reached
+	linked  string          // commit of the marker that last began the freeze, or took it back; "" before the first
 	// counted are the markers that counted, oldest first.
 	counted []countedMarker
 }
@@ -56,6 +57,7 @@ func (c *course) began(p estate.Phase) int {
 type noted struct {
 	At      estate.Marker `json:"at"`
 	Reached estate.Phase  `json:"reached"`
+	Linked  string        `json:"linked,omitempty"`
 	Commits []string      `json:"commits"` // of the markers that counted, oldest first
 }
 
@@ -121,6 +123,9 @@ func (c *course) then(m *estate.Migration, at writtenMarker, e evidence.Marker) 
 	}
 	if next.refused.Code == "" {
 		next.at, next.reached = at.Marker, max(c.reached, at.Phase)
+		if (at.Phase >= estate.Freeze) != (c.at.Phase >= estate.Freeze) {
+			next.linked = e.Commit
+		}
 		next.counted = append(slices.Clone(c.counted), countedMarker{at.Marker, e})
 	}
 	return &next
@@ -137,7 +142,7 @@ func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newe
 	if slices.ContainsFunc(c.counted, func(m countedMarker) bool { return m.evidence.Commit == counted }) {
 		return c, nil
 	}
-	kept := course{at: last.At, reached: last.Reached, newest: c.newest, says: c.says}
+	kept := course{at: last.At, reached: last.Reached, linked: last.Linked, newest: c.newest, says: c.says}
 	if !slices.Contains(last.Commits, c.newest.Commit) && c.newest.PullRequest != 0 {
 		return kept.then(&d.migration, newest, c.newest), nil
 	}
@@ -150,7 +155,7 @@ func (r *Reconciler) unlessLost(ctx context.Context, d *desired, c *course, newe
 
 // noted is what the journal is to remember of the course.
 func (c *course) noted() noted {
-	n := noted{At: c.at, Reached: c.reached}
+	n := noted{At: c.at, Reached: c.reached, Linked: c.linked}
 	for _, m := range c.counted {
 		n.Commits = append(n.Commits, m.evidence.Commit)
 	}

@@ -160,6 +160,13 @@ func (w *World) judgeTraffic(hold func(string, string, ...any)) {
 	}
 }
 
+// starts: a client that starts while sessions are left talks to the singleton that they began with, the old one.
+func (j *judge) starts(w *World, c *cluster, p *pod, link estate.Link) {
+	if c.name == w.migration.To.Cluster.String() && w.lasting() && p.address != link.Address.From {
+		w.breach("singleton", "%s serves sessions that began with %s, and talks to %s", p.name, link.Address.From, p.address)
+	}
+}
+
 // judgeForeign: what is a stranger's stays as it is.
 func (w *World) judgeForeign(hold func(string, string, ...any)) {
 	for id, version := range w.judge.foreign {

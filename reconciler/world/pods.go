@@ -169,6 +169,7 @@ func (c *cluster) begin(p *pod) {
 				c.w.after(secretWait, "pod "+p.name+" looks for its secret", func() { c.begin(p) })
 				return
 			}
+			c.w.judge.starts(c.w, c, p, link)
 		}
 	}
 	p.ready, p.since = true, c.w.now
