@@ -66,9 +66,13 @@ func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step
 		s.State, s.Reason, s.At = known.State, known.Reason, known.At
 	}
 	switch {
-	case counts && known.State == evidence.SmokePassed:
+	case counts && known.State == evidence.SmokePassed && (test.Approval == "" || k.course.at.Phase > of):
 	case test.Approval != "":
-		return r.approvalOf(ctx, d, k, of, test, s)
+		if s, err = r.approvalOf(ctx, d, k, of, test, s); err != nil || s.State != evidence.SmokePassed || counts || !k.acts {
+			return s, err
+		}
+		// In a later phase it stays, also if the branch is rewritten and the pull request is not known any more.
+		return s, r.setNote(ctx, d, smokeKey(step, test.Name), smokeResult{State: s.State, Reason: s.Reason, At: s.At, Of: runningOf(d)})
 	case test.Job != nil && counts && known.State == evidence.SmokeRunning:
 		if known, err = r.smokeJob(ctx, d, k, step, test, known); err != nil {
 			return s, err
