@@ -69,7 +69,7 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 	if err != nil {
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
 	}
-	base, problems := r.reader.Read(tree)
+	base, problems := r.reader.ReadAt(tree, r.Now())
 	switch err := problems.Err(); {
 	case errors.Is(err, failure.ErrTransient):
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)

@@ -25,7 +25,7 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 	}
 	e.Main = evidence.Main{Head: head, Behind: div.Behind, Take: div.Take}
 	if div.Behind > 0 {
-		if e.Main.Unusable, err = r.unusable(head); err != nil {
+		if e.Main.Unusable, err = r.unusable(d.head, head, div.Take); err != nil {
 			return err
 		}
 	}
@@ -42,13 +42,18 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 	return nil
 }
 
-// unusable says what is wrong with the values repository at a commit, before that reaches the migration's branch.
-func (r *Reconciler) unusable(commit string) (string, error) {
-	tree, err := r.Source.Tree(commit)
+// unusable says what would be wrong with the values repository on the migration's branch once it had what it is to take: two
+// sides can be right, each for itself, that are not so together.
+func (r *Reconciler) unusable(ours, theirs string, take []string) (string, error) {
+	branch, err := r.Source.Tree(ours)
 	if err != nil {
 		return "", err
 	}
-	_, problems := r.reader.Read(tree)
+	base, err := r.Source.Tree(theirs)
+	if err != nil {
+		return "", err
+	}
+	_, problems := r.reader.ReadAt(newMerged(branch, base, take), r.Now())
 	switch err := problems.Err(); {
 	case errors.Is(err, failure.ErrTransient):
 		return "", err
