@@ -51,6 +51,17 @@ func (c *course) began(p estate.Phase) int {
 	return number
 }
 
+// linked is the commit of the marker that last began the freeze, or took it back; "" before the first.
+func (c *course) linked() string {
+	commit, frozen := "", false
+	for _, m := range c.counted {
+		if is := m.Marker.Phase >= estate.Freeze; is != frozen {
+			commit, frozen = m.Commit, is
+		}
+	}
+	return commit
+}
+
 // follow is the course after more changes of the marker, oldest first: each counts or not by what had counted before it.
 // What several commits of one pull request make of the marker is one change: nobody decided between them.
 func (c *course) follow(m *estate.Migration, changes []arrivedMarker) *course {

@@ -156,7 +156,7 @@ func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge
 	}
 	found, err := gather(ctx, r.Width, open, func(ctx context.Context, p review.PullRequest) (evidence.FrozenReview, error) {
 		out := evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL}
-		if out.Services = touched(d, k.paths[pathsKey(p)]); len(out.Services) == 0 {
+		if out.Services = touched(d.migration.Product, k.paths[pathsKey(p)]); len(out.Services) == 0 {
 			return out, nil
 		}
 		statuses, err := r.Conversations.Statuses(ctx, p.Commit)
@@ -171,15 +171,17 @@ func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge
 	return slices.DeleteFunc(found, func(f evidence.FrozenReview) bool { return len(f.Services) == 0 }), err
 }
 
-// touched are the services of the product whose directories hold one of the paths.
-func touched(d *desired, paths []string) []estate.ServiceID {
+// touched are the services of the product in whose directories some of the paths are, whether git names them already or
+// not: one that comes during the freeze would be missing from the new cluster.
+func touched(product estate.ProductName, paths []string) []estate.ServiceID {
 	var out []estate.ServiceID
-	for _, s := range d.estate.InStack(d.migration.Product, d.migration.From.Stack) {
-		if slices.ContainsFunc(paths, func(path string) bool { return strings.HasPrefix(path, s.Path+"/") }) {
-			out = append(out, s.ServiceID)
+	for _, path := range paths {
+		if id, ok := estate.ServiceOf(path); ok && id.Product == product {
+			out = append(out, id)
 		}
 	}
-	return out
+	slices.SortFunc(out, estate.ServiceID.Compare)
+	return slices.Compact(out)
 }
 
 // freezeReason is what developers read in a frozen pipeline and at their pull requests.

@@ -36,7 +36,6 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		at    func(context.Context, *desired, *knowledge, *evidence.Evidence) error
 	}{
 		{"the new cluster", estate.Prepare, true, r.observeSurvey},
-		{"secrets", estate.Prepare, false, r.observeSecrets},
 		{"roles", estate.Prepare, false, r.observeRoles},
 		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
 		{"namespaces", estate.Deploy, true, r.observeNamespaces},
@@ -47,6 +46,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		{"singletons", estate.Freeze, true, r.observeLinks},
 		{"silences", estate.Canary, false, r.observeSilences},
 		{evidence.TheEdge, estate.Canary, false, r.observeEdge},
+		{"secrets", estate.Prepare, false, r.observeSecrets}, // which address they are to hold rests on the edge
 	} {
 		if c.reached < look.from || look.units && d.unrendered != nil {
 			continue

@@ -9,9 +9,9 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// secretTree is what the copy of the product's secrets should be while the marker stands at at; false if the estate names
-// no roots, so that there is nothing to copy.
-func secretTree(d *desired, at estate.Marker) (evidence.SecretTree, bool) {
+// secretTree is what the copy of the product's secrets should be while its clients are to talk to an instance of their
+// singletons; false if the estate names no roots, so that there is nothing to copy.
+func secretTree(d *desired, want evidence.Target) (evidence.SecretTree, bool) {
 	m := d.migration
 	from, _ := d.estate.Cluster(m.From.Cluster)
 	to, _ := d.estate.Cluster(m.To.Cluster)
@@ -21,7 +21,7 @@ func secretTree(d *desired, at estate.Marker) (evidence.SecretTree, bool) {
 	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets}
 	for _, link := range m.Singletons {
 		address := link.Address.To
-		if phase.WantTarget(at) == evidence.TargetOld {
+		if want == evidence.TargetOld {
 			address = link.Address.From
 		}
 		for _, client := range clientsOf(d, link) {
@@ -46,12 +46,17 @@ func clientsOf(d *desired, link estate.Link) []estate.Service {
 
 // observeSecrets compares the copy of the secrets with the original (steps 2, 9 and 11).
 func (r *Reconciler) observeSecrets(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	t, ok := secretTree(d, k.course.at)
+	want := phase.WantTarget(k.course.at, e, r.Now())
+	t, ok := secretTree(d, want)
 	if !ok {
 		return nil
 	}
 	if r.Secrets == nil {
 		return unconfigured(d, "vault", "cutover.yaml names the secrets of its clusters")
+	}
+	if k.secretsFor != want {
+		k.secrets.forget()
+		k.secretsFor = want
 	}
 	e.Secrets, err = k.secrets.get(r.Now(), secretsFor, func() (evidence.Secrets, error) { return r.Secrets.Compare(ctx, t) })
 	return err

@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
-	"cutover/reconciler/drift"
 	"cutover/reconciler/evidence"
-	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/record"
 )
@@ -26,6 +24,8 @@ type smokeResult struct {
 	At     time.Time           `json:"at"`
 	// Of identifies what ran in the new cluster, so that a result counts only for that.
 	Of string `json:"of"`
+	// Job is the name of the newest attempt's Job; "" for a test without one.
+	Job string `json:"job,omitempty"`
 }
 
 func smokeKey(step int, name string) string { return fmt.Sprintf("smoke.%d.%s", step, name) }
@@ -66,11 +66,18 @@ func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step
 		s.State, s.Reason, s.At = known.State, known.Reason, known.At
 	}
 	switch {
-	case counts && known.State == evidence.SmokePassed:
+	case counts && known.State == evidence.SmokePassed && (test.Approval == "" || k.course.at.Phase > of):
 	case test.Approval != "":
-		return r.approvalOf(ctx, d, k, of, test, s)
+		if s, err = r.approvalOf(ctx, d, k, of, test, s); err != nil || s.State != evidence.SmokePassed || counts || !k.acts {
+			return s, err
+		}
+		// In a later phase it stays, also if the branch is rewritten and the pull request is not known any more.
+		return s, r.setNote(ctx, d, smokeKey(step, test.Name), smokeResult{State: s.State, Reason: s.Reason, At: s.At, Of: runningOf(d)})
 	case test.Job != nil && counts && known.State == evidence.SmokeRunning:
-		return r.smokeJob(ctx, d, step, test, s)
+		if known, err = r.smokeJob(ctx, d, k, step, test, known); err != nil {
+			return s, err
+		}
+		s.State, s.Reason, s.At = known.State, known.Reason, known.At
 	}
 	return s, nil
 }
@@ -148,41 +155,6 @@ func (r *Reconciler) approvals(ctx context.Context, number int) ([]evidence.Appr
 	return out, nil
 }
 
-// smokeJob looks how a test's Job fares.
-func (r *Reconciler) smokeJob(ctx context.Context, d *desired, step int, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
-	cluster, err := r.cluster(d.migration.To.Cluster)
-	if err != nil {
-		return s, err
-	}
-	ref := smokeJobRef(d, step, test)
-	live, err := cluster.Live(ctx, object.Set{Namespace: ref.Namespace, Name: ref.Name}, []object.Ref{ref})
-	if err != nil {
-		return s, err
-	}
-	at := slices.IndexFunc(live.Objects, func(o object.Object) bool { return object.RefOf(o).Key() == ref.Key() })
-	if at < 0 {
-		s.State, s.Reason = evidence.SmokeDue, "its Job is gone"
-		return s, nil
-	}
-	switch health, reason := drift.Health(live.Objects[at : at+1]); health {
-	case drift.Current:
-		s.State, s.Reason, s.At = evidence.SmokePassed, ref.String()+" succeeded", r.Now()
-	case drift.Failed:
-		s.State, s.Reason = evidence.SmokeFailed, reason
-	default:
-		s.Reason = reason
-	}
-	return s, nil
-}
-
-// smokeJobRef names a test's Job after what runs, so that a repeated effect makes no second one.
-func smokeJobRef(d *desired, step int, test estate.Smoke) object.Ref {
-	return object.Ref{
-		Group: "batch", Version: "v1", Kind: "Job", Namespace: test.Job.Namespace.String(),
-		Name: fmt.Sprintf("%s-%d-%s", test.Job.CronJob, step, runningOf(d)[:8]),
-	}
-}
-
 // runSmoke runs one test and notes its result.
 func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 	at := slices.IndexFunc(x.d.migration.Smoke, func(s estate.Smoke) bool { return s.Name == a.Target })
@@ -201,16 +173,7 @@ func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 			result.State, result.Reason = evidence.SmokeFailed, fmt.Sprintf("%s, not %d", result.Reason, test.HTTP.Status)
 		}
 	case test.Job != nil:
-		cluster, err := x.r.cluster(x.d.migration.To.Cluster)
-		if err != nil {
-			return err
-		}
-		ref := smokeJobRef(x.d, a.Step, test)
-		cronJob := object.Ref{Group: "batch", Version: "v1", Kind: "CronJob", Namespace: ref.Namespace, Name: test.Job.CronJob}
-		if err := cluster.RunCronJob(ctx, cronJob, ref.Name); err != nil {
-			return err
-		}
-		result.State, result.Reason = evidence.SmokeRunning, ref.String()
+		return x.runSmokeJob(ctx, a.Step, test, result)
 	default:
 		return fmt.Errorf("test %q is a person's to approve", test.Name)
 	}

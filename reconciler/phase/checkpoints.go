@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"cutover/gitops/estate"
-	"cutover/reconciler/evidence"
 )
 
 // Reversibility says whether going back from a phase gives what was before.
@@ -69,15 +68,6 @@ func Title(at estate.Marker) string {
 		title += ", paused"
 	}
 	return title
-}
-
-// WantTarget is which instance of a singleton the new cluster's clients have to talk to. From freeze on it is the old
-// one: traffic is going to reach both clusters, and there may be only one instance that gets it (step 11).
-func WantTarget(at estate.Marker) evidence.Target {
-	if at.Phase >= estate.Freeze {
-		return evidence.TargetOld
-	}
-	return evidence.TargetNew
 }
 
 // position counts the checkpoints that a marker has reached: 0 before the first.

@@ -24,6 +24,7 @@ type server struct {
 	weight                       int
 	state                        string
 	sessions, requests, failures float64
+	lasting                      int // sessions that go on after the weight is 0
 }
 
 // addProxy makes a proxy that sends everything to the old cluster.
@@ -82,7 +83,7 @@ func (f Fleet) Proxies(ctx context.Context, names []string, backend, from, to st
 func (s *server) evidence() evidence.Server {
 	return evidence.Server{
 		Name: s.name, Weight: s.weight, Up: s.state == "UP", State: s.state, Latency: 20,
-		Sessions: int64(s.sessions), Requests: int64(s.requests), Errors: int64(s.failures),
+		Sessions: int64(s.sessions), Current: int64(s.weight + s.lasting), Requests: int64(s.requests), Errors: int64(s.failures),
 	}
 }
 
@@ -111,9 +112,29 @@ func (f Fleet) SetWeight(ctx context.Context, names []string, backend, from, to 
 				w.now = w.now.Add(time.Millisecond)
 				w.flow(w.now)
 			}
+			if weight == 0 && x.to.weight > 0 {
+				w.lasts(x)
+			}
 			x.from.weight, x.to.weight = 100-weight, weight
 			w.changed()
 		}
 		return nil
 	})
+}
+
+// lasts lets some sessions of the new cluster go on for a while after a proxy sends it no new ones.
+func (w *World) lasts(x *proxy) {
+	to := x.to
+	to.lasting = 1 + w.rng.IntN(5)
+	w.after(time.Duration(10+w.rng.Int64N(200))*time.Second, "the last sessions of "+x.name+" end", func() { to.lasting = 0 })
+}
+
+// lasting tells whether the new cluster still has sessions of clients that it is sent no more.
+func (w *World) lasting() bool {
+	for _, x := range w.fleet {
+		if x.down == "" && x.to.lasting > 0 {
+			return true
+		}
+	}
+	return false
 }

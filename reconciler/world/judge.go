@@ -40,6 +40,7 @@ type judge struct {
 	triggered  map[string]bool              // correlation ids
 	opened     map[int]time.Time            // when people opened their pull requests
 	glass      map[string]bool              // executions that break-glass let through
+	jobs       map[object.Ref]object.Ref    // the newest Job that was made of each CronJob
 	excuses    excuses
 	sick       sickness
 	journaled  bool
@@ -51,6 +52,7 @@ func newJudge() judge {
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
 		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
+		jobs:    map[object.Ref]object.Ref{},
 		excuses: excuses{troubled: map[string]time.Time{}},
 	}
 }
@@ -155,6 +157,13 @@ func (w *World) judgeTraffic(hold func(string, string, ...any)) {
 		if x := w.fleet[name]; x.from.weight+x.to.weight != 100 {
 			hold("traffic", "the weights of %s sum to %d", name, x.from.weight+x.to.weight)
 		}
+	}
+}
+
+// starts: a client that starts while sessions are left talks to the singleton that they began with, the old one.
+func (j *judge) starts(w *World, c *cluster, p *pod, link estate.Link) {
+	if c.name == w.migration.To.Cluster.String() && w.lasting() && p.address != link.Address.From {
+		w.breach("singleton", "%s serves sessions that began with %s, and talks to %s", p.name, link.Address.From, p.address)
 	}
 }
 

@@ -36,6 +36,7 @@ func (j *judge) weighs(w *World, p *Process, all []*proxy, weight int) {
 	j.raises = false
 	j.steps(w, weight)
 	j.ready(w)
+	j.tested(w)
 	j.frozen(w)
 	j.secrets(w, true)
 	j.parity(w)

@@ -53,18 +53,19 @@ type World struct {
 	estate    *estate.Estate
 	migration estate.Migration
 
-	git       git
-	host      host
-	spinnaker spinnaker
-	clusters  map[string]*cluster
-	vault     vault
-	roles     map[string]*role
-	alarms    alarms
-	fleet     map[string]*proxy
-	traffic   traffic
-	journal   journal
-	metrics   map[string][]float64
-	failures  float64 // how likely an execution fails, before it deploys and again after
+	git         git
+	host        host
+	spinnaker   spinnaker
+	clusters    map[string]*cluster
+	vault       vault
+	roles       map[string]*role
+	alarms      alarms
+	fleet       map[string]*proxy
+	traffic     traffic
+	journal     journal
+	metrics     map[string][]float64
+	failures    float64 // how likely an execution fails, before it deploys and again after
+	failingJobs float64 // how likely a Job fails
 
 	faults  Faults
 	outages map[string]time.Time // by port
@@ -314,9 +315,12 @@ type readOnce struct {
 
 var reader values.Reader
 
+// ended is a time at which every exception from the freeze has: what has to be read of a tree does not depend on the time.
+var ended = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func readEstate(t *tree) (*estate.Estate, values.Problems) {
 	found, _ := estates.LoadOrStore(t.digest, &readOnce{})
 	r := found.(*readOnce)
-	r.once.Do(func() { r.estate, r.problems = reader.Read(fs.FS(t)) })
+	r.once.Do(func() { r.estate, r.problems = reader.ReadAt(fs.FS(t), ended) })
 	return r.estate, r.problems
 }

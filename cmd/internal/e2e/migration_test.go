@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"cutover/cmd/internal/lab/scenario"
 	"cutover/generator/pipeline"
@@ -26,7 +29,7 @@ import (
 // to the new cluster, and back again until it is as if nothing had been. Users are there all the time.
 func TestMigration(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t, nil)
+	m := newMoving(t, withJourney)
 	leaks := m.newLeaks()
 	before := m.oldPipelines(t)
 	u := m.newUsers(t, 40)
@@ -39,6 +42,7 @@ func TestMigration(t *testing.T) {
 	m.checkTold(t, d, prepare.Number, prepare.Sha, "prepare")
 	deploy := m.passed(t, d, "deploy")
 	lap("deploy is complete")
+	m.checkJob(t, "journey")
 	m.checkTold(t, d, deploy.Number, deploy.Sha, "deploy")
 	leaks.listen(t, d)
 
@@ -50,6 +54,7 @@ func TestMigration(t *testing.T) {
 	}
 	freeze := m.passed(t, d, "freeze")
 	lap("freeze is complete")
+	m.checkJob(t, "journey")
 	m.checkFrozen(t, d, late)
 	m.checkSecrets(t)
 	lap("the freeze holds, and opens for one service")
@@ -137,6 +142,28 @@ func (m *moving) checkTold(t *testing.T, d *scenario.Daemon, number int, head, p
 	}
 	if state, says := m.state(t, head, m.context(phase)); state != "success" {
 		t.Errorf("#%d: status %s is %q: %s", number, m.context(phase), state, says)
+	}
+}
+
+// checkJob checks that the newest Job that a test made of a CronJob of the new cluster has succeeded.
+func (m *moving) checkJob(t *testing.T, cronJob string) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(m.Lab.REST(t, labtest.New))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := client.BatchV1().Jobs(m.migration.Product.String()+"-core").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var newest *batchv1.Job
+	for i, j := range jobs.Items {
+		if strings.HasPrefix(j.Name, cronJob+"-") && (newest == nil || newest.Name < j.Name) {
+			newest = &jobs.Items[i]
+		}
+	}
+	if newest == nil || newest.Status.Succeeded != 1 {
+		t.Errorf("the newest Job of %s is %v", cronJob, newest)
 	}
 }
 

@@ -76,6 +76,8 @@ type run struct {
 	seen    int    // changes of the new cluster
 	stands  string // where it stood then
 	last    string // what was told last
+	// needless is what was waited for although the world has it always; "" if nothing was.
+	needless string
 }
 
 // Run simulates one migration.
@@ -96,6 +98,7 @@ func Run(ctx context.Context, p Plan, trace io.Writer) Result {
 	s.people = newPeople(s)
 	w.SetFaults(p.Faults)
 	w.FailExecutions(p.Failures)
+	w.FailJobs(p.Failures)
 	s.start()
 	result := Result{Seed: p.Seed}
 	for result.End == "" {
@@ -242,6 +245,9 @@ func (s *run) look() {
 		if stands != s.stands { // what the reason says may count on for ever
 			s.stands, s.changed = stands, s.w.Now()
 		}
+		if d.Reason.Code == phase.RoomShort && s.calm {
+			s.needless = "waits for what is there: " + d.Reason.Text
+		}
 		now := stands + d.Reason.Text
 		if now == s.last {
 			continue
@@ -300,6 +306,7 @@ func (s *run) calmDown() {
 	s.calm = true
 	s.w.SetFaults(world.Faults{})
 	s.w.FailExecutions(0)
+	s.w.FailJobs(0)
 	s.w.CrashAt(0, false)
 	s.people.mend()
 	s.changed = s.w.Now()
@@ -337,6 +344,9 @@ func (s *run) judge(r *Result) {
 	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()
 	for _, b := range r.Breaches {
 		r.Failures = append(r.Failures, "BREACH "+b.String())
+	}
+	if s.needless != "" {
+		r.Failures = append(r.Failures, s.needless)
 	}
 	if !slices.Contains([]string{"converged", "interrupted"}, r.End) && !needsPerson(r.End) {
 		why := r.End

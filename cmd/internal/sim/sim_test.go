@@ -82,6 +82,7 @@ var mistakes = []struct {
 			return d.Kind == evidence.SecretStale
 		})
 	})},
+	{"sessions are not waited for", "singleton", func(c *reconciler.Config) { c.Edge = quiet{c.Edge} }},
 	{"a weight is set that nobody decided on", "traffic", func(c *reconciler.Config) { c.Edge = hasty{c.Edge} }},
 	{"the freeze is not waited for", "frozen", blind(func(e *evidence.Evidence) {
 		for i := range e.Freeze.Pipelines {
@@ -106,6 +107,13 @@ var mistakes = []struct {
 	})},
 	{"what changed on the base branch is not brought over", "parity", blind(func(e *evidence.Evidence) {
 		e.Main.Behind, e.Main.Take, e.Main.Conflicts = 0, nil, nil
+	})},
+	{"a test has passed once it has begun", "tested", blind(func(e *evidence.Evidence) {
+		for i := range e.Smoke {
+			if e.Smoke[i].State == evidence.SmokeRunning || e.Smoke[i].State == evidence.SmokeFailed {
+				e.Smoke[i].State = evidence.SmokePassed
+			}
+		}
 	})},
 	{"errors of the new cluster are not seen", "retreat", func(c *reconciler.Config) {
 		c.Edge, c.Measurements = rosy{c.Edge}, content{}
@@ -136,6 +144,17 @@ func (r rosy) Proxies(ctx context.Context, names []string, backend, from, to str
 	out, err := r.Edge.Proxies(ctx, names, backend, from, to)
 	for i := range out {
 		out[i].To.Errors = 0
+	}
+	return out, err
+}
+
+// quiet sees no sessions.
+type quiet struct{ reconciler.Edge }
+
+func (q quiet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := q.Edge.Proxies(ctx, names, backend, from, to)
+	for i := range out {
+		out[i].To.Current = 0
 	}
 	return out, err
 }
