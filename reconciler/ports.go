@@ -167,12 +167,13 @@ type Secrets interface {
 
 // Roles are the roles of IAM.
 type Roles interface {
-	// Role tells whether the role trusts the principal.
+	// Role tells whom the role lets in, and whether the principal is among them.
 	Role(ctx context.Context, name, principal string) (evidence.Role, error)
 	// Trust adds the principal to the role's trust policy, and changes nothing else in it. It fails with
 	// failure.ErrConflict if somebody else changes the policy meanwhile.
 	Trust(ctx context.Context, name, principal string) error
-	// Distrust removes what Trust added, and only that.
+	// Distrust removes what Trust added, and only that. It is the undo of step 4, which no step before cleanup (22) asks for:
+	// going back leaves the principal in.
 	Distrust(ctx context.Context, name, principal string) error
 }
 

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
@@ -54,28 +55,11 @@ func (r *Reconciler) observeSecrets(ctx context.Context, d *desired, k *knowledg
 	if r.Secrets == nil {
 		return unconfigured(d, "vault", "cutover.yaml names the secrets of its clusters")
 	}
-	if k.secretsFor != want {
+	if !reflect.DeepEqual(k.tree, t) { // what was compared with another one says nothing
 		k.secrets.forget()
-		k.secretsFor = want
+		k.tree = t
 	}
 	e.Secrets, err = k.secrets.get(r.Now(), secretsFor, func() (evidence.Secrets, error) { return r.Secrets.Compare(ctx, t) })
-	return err
-}
-
-// observeRoles asks IAM for every role that the migration names (step 4).
-func (r *Reconciler) observeRoles(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	trust := d.migration.Trust
-	if len(trust.Roles) == 0 {
-		return nil
-	}
-	if r.Roles == nil {
-		return unconfigured(d, "aws", "the migration names roles")
-	}
-	e.Roles, err = k.roles.get(r.Now(), rolesFor, func() ([]evidence.Role, error) {
-		return gather(ctx, r.Width, trust.Roles, func(ctx context.Context, name string) (evidence.Role, error) {
-			return r.Roles.Role(ctx, name, trust.Principal)
-		})
-	})
 	return err
 }
 

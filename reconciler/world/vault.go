@@ -34,6 +34,14 @@ func (s *secret) current() map[string]any {
 	return s.versions[len(s.versions)-1]
 }
 
+// changedAt is when a key was last changed; zero if it never was.
+func (s *secret) changedAt(key string) time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	return s.changed[key]
+}
+
 // below are the paths below a root, relative to it, sorted.
 func (v *vault) below(root string) []string {
 	var out []string

@@ -417,7 +417,7 @@ func (p *people) trouble() {
 	namespace, while := namespaceOf(service), time.Duration(10+p.rng.IntN(1200))*time.Second
 	to, from := p.m.To.Cluster, p.m.From.Cluster
 	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: service}
-	switch p.rng.IntN(15) {
+	switch p.rng.IntN(16) {
 	case 0:
 		p.w.Reload(proxy)
 	case 1:
@@ -445,6 +445,8 @@ func (p *people) trouble() {
 		p.w.Away(systems[p.rng.IntN(len(systems))], while)
 	case 14:
 		p.w.FillDisk(while)
+	case 15:
+		p.w.KeepOut("dana", p.m.Trust.Roles[p.rng.IntN(len(p.m.Trust.Roles))], while)
 	}
 }
 
