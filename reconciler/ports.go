@@ -160,8 +160,8 @@ type Secrets interface {
 	// Compare tells in what the copy differs, and what the policies that the copy needs lack. Values are compared by
 	// keyed hash. An original without any secret is failure.ErrRefused.
 	Compare(ctx context.Context, t evidence.SecretTree) (evidence.Secrets, error)
-	// Copy makes the copies of the given paths as they should be. What a copy held stays as an older version of it; what
-	// the original lacks is left alone.
+	// Copy gives the copies of the given paths what they lack, and, if t says so, the original's values for what differs.
+	// What a copy held stays as an older version of it; what the original lacks is left alone.
 	Copy(ctx context.Context, t evidence.SecretTree, paths []string) error
 }
 

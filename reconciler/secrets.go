@@ -10,16 +10,16 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// secretTree is what the copy of the product's secrets should be while its clients are to talk to an instance of their
-// singletons; false if the estate names no roots, so that there is nothing to copy.
-func secretTree(d *desired, want evidence.Target) (evidence.SecretTree, bool) {
+// secretTree is what the copy of the product's secrets should be while the marker stands at at, and its clients are to talk
+// to an instance of their singletons; false if the estate names no roots, so that there is nothing to copy.
+func secretTree(d *desired, at estate.Marker, want evidence.Target) (evidence.SecretTree, bool) {
 	m := d.migration
 	from, _ := d.estate.Cluster(m.From.Cluster)
 	to, _ := d.estate.Cluster(m.To.Cluster)
 	if from.Secrets == "" || to.Secrets == "" {
 		return evidence.SecretTree{}, false
 	}
-	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets}
+	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets, Overwrite: phase.Overwrites(at)}
 	for _, link := range m.Singletons {
 		address := link.Address.To
 		if want == evidence.TargetOld {
@@ -47,8 +47,7 @@ func clientsOf(d *desired, link estate.Link) []estate.Service {
 
 // observeSecrets compares the copy of the secrets with the original (steps 2, 9 and 11).
 func (r *Reconciler) observeSecrets(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	want := phase.WantTarget(k.course.at, e, r.Now())
-	t, ok := secretTree(d, want)
+	t, ok := secretTree(d, k.course.at, phase.WantTarget(k.course.at, e, r.Now()))
 	if !ok {
 		return nil
 	}

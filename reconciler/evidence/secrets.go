@@ -37,6 +37,8 @@ type SecretTree struct {
 	From, To string // such as k8s-secret/orbit-prod
 	// Set are the keys of the copy that hold a value of git's instead of the original's.
 	Set []SecretValue
+	// Overwrite lets a copy replace what differs. Without it, it adds what the copy lacks, and replaces what Set names.
+	Overwrite bool
 }
 
 // SecretValue is a key that holds a value which git names, and which is therefore no secret: an address.

@@ -3,8 +3,12 @@ package phase
 import (
 	"slices"
 
+	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 )
+
+// Overwrites says that what differs in the copy of the secrets is replaced: the old side is frozen.
+func Overwrites(at estate.Marker) bool { return at.Phase >= estate.Freeze }
 
 // copySecrets is step 2: the copy has every key of the original, and the addresses that the phase asks for. Keys that
 // differ are left alone before the freeze, because the original may change back, and the new cluster is only tried out.

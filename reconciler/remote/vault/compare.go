@@ -16,12 +16,14 @@ import (
 
 // pair is the two roots of a tree, and the values of git's by path and key.
 type pair struct {
-	from, to root
-	set      map[string]map[string]string
+	from, to  root
+	set       map[string]map[string]string
+	overwrite bool
 }
 
 // pair resolves a tree.
 func (c *Client) pair(ctx context.Context, t evidence.SecretTree) (p pair, err error) {
+	p.overwrite = t.Overwrite
 	if p.set, err = overrides(t.Set); err != nil {
 		return p, err
 	}

@@ -60,7 +60,7 @@ func TestFailures(t *testing.T) {
 	l := newLab(t)
 	p := l.place(t, l.mount(t, 2), 2)
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	for name, test := range map[string]struct {
 		status int
 		body   string
@@ -128,7 +128,7 @@ func TestPartialList(t *testing.T) {
 		return true
 	}
 	c := open(t, config)
-	_, err := c.Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To})
+	_, err := c.Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true})
 	wantError(t, err, failure.ErrTransient, "ns13/deep")
 	_, err = c.Read(t.Context(), p.From)
 	wantError(t, err, failure.ErrTransient, "ns13/deep")

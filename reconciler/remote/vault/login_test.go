@@ -35,7 +35,7 @@ func TestDenied(t *testing.T) {
 	p := l.place(t, mount, 2)
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
 	p.Seed(t, p.From, "data/db", map[string]any{"k": "1"})
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	from, to := strings.TrimPrefix(p.From, mount+"/"), strings.TrimPrefix(p.To, mount+"/")
 	all := everything(mount, p.From, p.To)
 	rule := func(path, capabilities string) string {
@@ -88,7 +88,7 @@ func TestSyncRoles(t *testing.T) {
 	} {
 		config := l.config()
 		config.SyncRoles = []string{path}
-		got, err := open(t, config).Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To})
+		got, err := open(t, config).Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true})
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -227,7 +227,7 @@ func TestManySecrets(t *testing.T) {
 		paths = append(paths, fmt.Sprintf("ns%d/secret-%d", i%10, i))
 		p.Seed(t, p.From, paths[i], map[string]any{"user": "u", "password": fmt.Sprint("p", i)})
 	}
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	begun := time.Now()
 	if n := len(differences(t, c, tree)); n != 2000 {
 		t.Errorf("%d differences, want 2000", n)
