@@ -102,7 +102,7 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(originals, copies))))
 	found := make([]compared, len(all))
 	err = each(ctx, all, func(ctx context.Context, i int, rel string) (err error) {
-		found[i], err = c.compareOne(ctx, p, rel)
+		found[i], err = c.compareOne(ctx, p, rel, has(originals, rel), has(copies, rel))
 		return err
 	})
 	if err != nil {
@@ -130,7 +130,7 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 func without(names, others []string) []string {
 	var out []string
 	for _, name := range names {
-		if _, ok := slices.BinarySearch(others, name); !ok {
+		if !has(others, name) {
 			out = append(out, name)
 		}
 	}
@@ -138,18 +138,24 @@ func without(names, others []string) []string {
 }
 
 // compared is what was found out about one path.
+func has(sorted []string, name string) bool {
+	_, ok := slices.BinarySearch(sorted, name)
+	return ok
+}
+
 type compared struct {
 	original  bool // the original has it
 	keys      int  // of the original
 	different []evidence.SecretDifference
 }
 
-func (c *Client) compareOne(ctx context.Context, p pair, rel string) (out compared, err error) {
-	original, err := c.hashed(ctx, p.from, rel)
+// compareOne compares a path that was listed below one of the roots, or below both.
+func (c *Client) compareOne(ctx context.Context, p pair, rel string, inFrom, inTo bool) (out compared, err error) {
+	original, err := c.hashed(ctx, p.from, rel, inFrom)
 	if err != nil {
 		return out, err
 	}
-	copied, err := c.hashed(ctx, p.to, rel)
+	copied, err := c.hashed(ctx, p.to, rel, inTo)
 	if err != nil {
 		return out, err
 	}
@@ -210,8 +216,12 @@ type hashed struct {
 	keys   map[string]digest
 }
 
-func (c *Client) hashed(ctx context.Context, r root, rel string) (hashed, error) {
-	s, err := c.readSecretAt(ctx, r, rel)
+// hashed reads a secret; one that was not listed is none.
+func (c *Client) hashed(ctx context.Context, r root, rel string, listed bool) (hashed, error) {
+	if !listed {
+		return hashed{}, nil
+	}
+	s, err := c.readListed(ctx, r, rel)
 	if err != nil || !s.exists {
 		return hashed{}, err
 	}

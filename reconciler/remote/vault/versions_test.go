@@ -80,6 +80,24 @@ func TestOneVersion(t *testing.T) {
 			t.Errorf("kept (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("a copy that people let keep more versions keeps them", func(t *testing.T) {
+		p := l.place(t, mount, 2)
+		l.put(t, mount+"/config", map[string]any{"max_versions": 1})
+		defer l.put(t, mount+"/config", map[string]any{"max_versions": 0})
+		if err := copyOf(t, p, "1"); err != nil {
+			t.Fatal(err)
+		}
+		l.put(t, at(mount, "metadata", p.To, "core/api"), map[string]any{"max_versions": 3}) // as the refusal below asks for
+		if err := copyOf(t, p, "2"); err != nil {
+			t.Fatal(err)
+		}
+		if different := differences(t, open(t, l.config()), evidence.SecretTree{From: p.From, To: p.To}); len(different) > 0 {
+			t.Errorf("differences %v", different)
+		}
+		if diff := cmp.Diff([]map[string]any{{"k": "1"}}, p.Kept(t, "core/api")); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("an engine that keeps one version refuses to overwrite", func(t *testing.T) {
 		p := l.place(t, mount, 2)
 		l.put(t, mount+"/config", map[string]any{"max_versions": 1})
