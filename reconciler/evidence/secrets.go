@@ -5,6 +5,9 @@ package evidence
 type Secrets struct {
 	// Denied says which of the policies or roles that the copy needs is missing; "" if none is.
 	Denied string
+	// SyncUnchecked says that the configuration names no role by which it could be checked that secret-sync may read the
+	// copy.
+	SyncUnchecked bool
 	// Paths and Keys count the secrets of the original and their keys.
 	Paths, Keys int
 	// Different are the keys in which the copy is not as it should be, sorted by path and key.

@@ -75,7 +75,8 @@ type Vault struct {
 	// Kubernetes logs in as a Pod.
 	Kubernetes *VaultKubernetes `yaml:"kubernetes"`
 	// SyncRoles are the auth roles by which secret-sync will log in, such as `auth/kubernetes-prod2/role/secret-sync`: step 2
-	// checks that they and their policies exist.
+	// checks that they exist, and that their policies let them read the copy. Without it nothing is checked, and the plan of
+	// step 2 says so.
 	SyncRoles []string `yaml:"syncRoles"`
 }
 

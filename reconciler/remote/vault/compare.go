@@ -76,9 +76,6 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 	if err != nil {
 		return out, err
 	}
-	if out.Denied, err = c.missingRole(ctx); err != nil || out.Denied != "" {
-		return out, err
-	}
 	if out.Denied, err = c.denied(ctx, []need{p.from.toList(), p.to.toList()}); err != nil || out.Denied != "" {
 		return out, err
 	}
@@ -100,6 +97,10 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 		return out, err
 	}
 	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(originals, copies))))
+	out.SyncUnchecked = len(c.syncRoles) == 0
+	if out.Denied, err = c.deniedSync(ctx, p.to.toSync(all)); err != nil || out.Denied != "" {
+		return out, err
+	}
 	found := make([]compared, len(all))
 	err = each(ctx, all, func(ctx context.Context, i int, rel string) (err error) {
 		found[i], err = c.compareOne(ctx, p, rel, has(originals, rel), has(copies, rel))
@@ -137,12 +138,12 @@ func without(names, others []string) []string {
 	return out
 }
 
-// compared is what was found out about one path.
 func has(sorted []string, name string) bool {
 	_, ok := slices.BinarySearch(sorted, name)
 	return ok
 }
 
+// compared is what was found out about one path.
 type compared struct {
 	original  bool // the original has it
 	keys      int  // of the original
