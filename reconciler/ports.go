@@ -181,10 +181,11 @@ type Roles interface {
 type Alarms interface {
 	// Silences lists the active silences of an owner, sorted by id.
 	Silences(ctx context.Context, owner string) ([]evidence.Silence, error)
-	// Silence creates the silence, or, if it has an id, changes that one. It returns the id, which a change may renew.
+	// Silence creates the silence, or changes the one of its id; without an id, the one of the same owner and matchers that
+	// has not ended, if there is one. It returns the id, which a change may renew.
 	Silence(ctx context.Context, s evidence.Silence) (string, error)
-	// Expire ends a silence now. One that has ended is no error.
-	Expire(ctx context.Context, id string) error
+	// Expire ends a silence of an owner now. One that has ended is no error; one of another owner is failure.ErrRefused.
+	Expire(ctx context.Context, id, owner string) error
 }
 
 // Edge is the fleet of proxies that splits the traffic.

@@ -210,7 +210,7 @@ func (m *moving) checkLevels(t *testing.T, d *scenario.Daemon) {
 	if len(list) != 1 {
 		t.Fatalf("%d silences, want one: %v", len(list), list)
 	}
-	if err := client.Expire(t.Context(), list[0].ID); err != nil {
+	if err := client.Expire(t.Context(), list[0].ID, list[0].Owner); err != nil {
 		t.Fatal(err)
 	}
 	spinnaker := m.gateClient(t)
