@@ -40,18 +40,18 @@ type knowledge struct {
 	survey   fresh[evidence.Survey]
 	rejected fresh[[]evidence.Rejection]
 	secrets  fresh[evidence.Secrets]
-	// secretsFor is which instance of the singletons they were compared for.
-	secretsFor evidence.Target
-	roles      fresh[[]evidence.Role]
-	running    fresh[[]string]
-	open       fresh[[]review.PullRequest]
-	frozen     fresh[[]evidence.FrozenReview]
-	silences   fresh[[]evidence.Silence]
-	proxies    fresh[[]evidence.Proxy]
-	checks     fresh[[]evidence.Check]
-	comments   map[int]*fresh[[]evidence.Approval] // by pull request
-	versions   map[estate.ServiceID]*fresh[running]
-	pods       map[estate.ServiceID]*fresh[podCount]
+	tree     evidence.SecretTree // that secrets were compared for
+	roles    fresh[[]evidence.Role]
+	trust    estate.Trust // that roles were asked for
+	running  fresh[[]string]
+	open     fresh[[]review.PullRequest]
+	frozen   fresh[[]evidence.FrozenReview]
+	silences fresh[[]evidence.Silence]
+	proxies  fresh[[]evidence.Proxy]
+	checks   fresh[[]evidence.Check]
+	comments map[int]*fresh[[]evidence.Approval] // by pull request
+	versions map[estate.ServiceID]*fresh[running]
+	pods     map[estate.ServiceID]*fresh[podCount]
 
 	haveAt   time.Time            // since when have is known
 	said     map[string]said      // what was last said where

@@ -160,19 +160,20 @@ type Secrets interface {
 	// Compare tells in what the copy differs, and what the policies that the copy needs lack. Values are compared by
 	// keyed hash. An original without any secret is failure.ErrRefused.
 	Compare(ctx context.Context, t evidence.SecretTree) (evidence.Secrets, error)
-	// Copy makes the copies of the given paths as they should be. What a copy held stays as an older version of it; what
-	// the original lacks is left alone.
+	// Copy gives the copies of the given paths what they lack, and, if t says so, the original's values for what differs.
+	// What a copy held stays as an older version of it; what the original lacks is left alone.
 	Copy(ctx context.Context, t evidence.SecretTree, paths []string) error
 }
 
 // Roles are the roles of IAM.
 type Roles interface {
-	// Role tells whether the role trusts the principal.
+	// Role tells whom the role lets in, and whether the principal is among them.
 	Role(ctx context.Context, name, principal string) (evidence.Role, error)
 	// Trust adds the principal to the role's trust policy, and changes nothing else in it. It fails with
 	// failure.ErrConflict if somebody else changes the policy meanwhile.
 	Trust(ctx context.Context, name, principal string) error
-	// Distrust removes what Trust added, and only that.
+	// Distrust removes what Trust added, and only that. It is the undo of step 4, which no step before cleanup (22) asks for:
+	// going back leaves the principal in.
 	Distrust(ctx context.Context, name, principal string) error
 }
 
@@ -180,10 +181,11 @@ type Roles interface {
 type Alarms interface {
 	// Silences lists the active silences of an owner, sorted by id.
 	Silences(ctx context.Context, owner string) ([]evidence.Silence, error)
-	// Silence creates the silence, or, if it has an id, changes that one. It returns the id, which a change may renew.
+	// Silence creates the silence, or changes the one of its id; without an id, the one of the same owner and matchers that
+	// has not ended, if there is one. It returns the id, which a change may renew.
 	Silence(ctx context.Context, s evidence.Silence) (string, error)
-	// Expire ends a silence now. One that has ended is no error.
-	Expire(ctx context.Context, id string) error
+	// Expire ends a silence of an owner now. One that has ended is no error; one of another owner is failure.ErrRefused.
+	Expire(ctx context.Context, id, owner string) error
 }
 
 // Edge is the fleet of proxies that splits the traffic.

@@ -110,7 +110,8 @@ func (x *effects) pinVersions(ctx context.Context) error {
 
 // copySecrets makes the copies in the action's items as they should be.
 func (x *effects) copySecrets(ctx context.Context, items []string) error {
-	t, ok := secretTree(x.d, phase.WantTarget(x.k.course.at, x.e, x.r.Now()))
+	at := x.k.course.at
+	t, ok := secretTree(x.d, at, phase.WantTarget(at, x.e, x.r.Now()))
 	if !ok {
 		return fmt.Errorf("cutover.yaml names no secrets for %s and %s", x.d.migration.From.Cluster, x.d.migration.To.Cluster)
 	}

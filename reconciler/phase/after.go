@@ -47,7 +47,8 @@ func (s situation) apply(a Action) {
 		s.applyDeployment(a)
 	case CopySecrets:
 		s.e.Secrets.Different = slices.DeleteFunc(s.e.Secrets.Different, func(d evidence.SecretDifference) bool {
-			return d.Kind != evidence.SecretExtra && slices.Contains(a.Items, d.Path)
+			stays := d.Kind == evidence.SecretExtra || d.Kind == evidence.SecretDiffers && !Overwrites(s.at)
+			return !stays && slices.Contains(a.Items, d.Path)
 		})
 	case TrustPrincipal:
 		each(s.e.Roles, func(r *evidence.Role) bool { return r.Name == a.Target }, func(r *evidence.Role) { r.Trusts = true })

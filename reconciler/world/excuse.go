@@ -17,6 +17,7 @@ const (
 	believesVersions = 10 * time.Second
 	believesRunning  = 10 * time.Second
 	believesSecrets  = 30 * time.Second
+	believesRoles    = 5 * time.Minute
 	// believesMain is how long a branch may have moved before the program has to know it, if no webhook tells.
 	believesMain = 6 * time.Minute
 	// believesReviews is within which time a new pull request has to be blocked, in a world full of faults.

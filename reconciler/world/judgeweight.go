@@ -39,6 +39,7 @@ func (j *judge) weighs(w *World, p *Process, all []*proxy, weight int) {
 	j.tested(w)
 	j.frozen(w)
 	j.secrets(w, true)
+	j.trust(w)
 	j.parity(w)
 }
 

@@ -268,6 +268,24 @@ func (w *World) SetSecret(by, path, key, value string) error {
 	})
 }
 
+// SetCopy lets somebody write a key of a copied secret that is there. The path is relative to the new cluster's root.
+func (w *World) SetCopy(by, path, key, value string) error {
+	return w.act(fmt.Sprintf("%s writes %s of the copy of secret %s", by, key, path), func() error {
+		full := w.clusters[w.migration.To.Cluster.String()].secrets + "/" + path
+		next := maps.Clone(w.vault.secrets[full].current())
+		if next == nil {
+			return fmt.Errorf("%w: secret %s", failure.ErrNotFound, full)
+		}
+		next[key] = value
+		w.vault.put(full, next, w.now)
+		if w.judge.rights.edited[full] == nil {
+			w.judge.rights.edited[full] = map[string]any{}
+		}
+		w.judge.rights.edited[full][key] = value
+		return nil
+	})
+}
+
 // DenySecrets takes away the policy that the copy needs, or, with "", gives it back.
 func (w *World) DenySecrets(why string) {
 	_ = w.act("the policy of the copy: "+why, func() error { w.vault.denied = why; return nil })

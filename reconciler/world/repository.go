@@ -231,5 +231,6 @@ func (r Repository) push(c estate.Change, t *tree, parents []string) (string, er
 func (w *World) moved(branch, hash string) {
 	w.judge.shuts(w, branch, hash)
 	w.git.branches[branch] = hash
+	w.judge.rights.marks(w, branch, w.git.commits[hash])
 	w.host.moved(w, branch)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -192,4 +193,18 @@ func section(text string) string { return least + text + "\n" }
 // repository is a configuration with one more key of the repository, on line 3.
 func repository(key string) string {
 	return "repository:\n  url: https://git.example.com/values.git\n  " + key + "\nclusters: {old: {}}\nspinnaker: {gate: \"https://gate.example.com\"}\n"
+}
+
+// TestSecretIDIsReadAgain: an AppRole's secret id that is in a file may be rotated, so Vault's adapter gets the file.
+func TestSecretIDIsReadAgain(t *testing.T) {
+	for where, file := range map[string]string{"{file: vault-token}": "vault-token", "{env: CUTOVER_GIT_TOKEN}": ""} {
+		c, err := load(t, least+"vault:\n  address: https://vault.example.com\n  appRole: {roleID: r, secretID: "+where+"}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		role := c.Systems.Vault.config(slog.New(slog.DiscardHandler)).Auth.AppRole
+		if role.SecretIDFile != file || role.SecretID.IsZero() != (file != "") {
+			t.Errorf("%s: the file is %q, and the value is given: %t", where, role.SecretIDFile, !role.SecretID.IsZero())
+		}
+	}
 }

@@ -32,8 +32,10 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	w := &tripwire{kinds: map[string]*kind{}}
 	l := *labtest.Get(t)
 	var m *moving
-	l.Git.URL = w.before(t, l.Git.URL, nil, ofGitea(func(r *http.Request) bool { return m != nil && m.isDaemon(r) }))
+	leaks, of := newLeaks(), ofGitea(func(r *http.Request) bool { return m != nil && m.isDaemon(r) })
+	l.Git.URL = w.before(t, l.Git.URL, nil, func(r *http.Request, body []byte) string { leaks.hear(r, body); return of(r, body) })
 	m = newMovingOn(t, l, oneOfEach)
+	leaks.of(m)
 	m.stretch(t, w)
 	begun := time.Now()
 	lap := func(what string) {
@@ -44,6 +46,7 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	lap("prepare is proposed")
 	m.survives(t, w, "prepare", "deploy")
 	lap("prepare is complete")
+	leaks.listen(t, w.alive(t))
 	m.survives(t, w, "deploy", "freeze")
 	lap("deploy is complete")
 	late, err := m.Offer(t.Context(), "developer/late", "main", "Too late", m.changed(t, "main", m.file("api", "values.yaml"), "port: 8080", "port: 8082"))
@@ -62,12 +65,15 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	if state, _ := m.state(t, m.head(t, late), m.context("frozen")); state != "failure" {
 		t.Errorf("the pull request that comes too late is %q", state)
 	}
+	leaks.listen(t, w.alive(t))
+	leaks.ask(t, w.alive(t))
 	if err := w.alive(t).Stop(); err != nil {
 		t.Error(err)
 	}
 	for _, err := range w.errs {
 		t.Error(err)
 	}
+	leaks.search(t)
 	m.checkBoundaries(t, w)
 	m.checkPipelines(t)
 	want := m.once()

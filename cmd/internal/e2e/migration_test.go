@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jenkins-x/go-scm/scm"
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -29,39 +30,49 @@ import (
 // to the new cluster, and back again until it is as if nothing had been. Users are there all the time.
 func TestMigration(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t, withJourney)
-	leaks := m.newLeaks()
+	leaks, l := newLeaks(), *labtest.Get(t)
+	l.Git.URL = new(tripwire).before(t, l.Git.URL, nil, func(r *http.Request, body []byte) string { leaks.hear(r, body); return "" })
+	m := newMovingOn(t, l, withJourney)
+	leaks.of(m)
 	before := m.oldPipelines(t)
 	u := m.newUsers(t, 40)
 	d := m.hooked(t)
+	stop := leaks.follow(t, d)
 	begun := time.Now()
 	lap := func(what string) { t.Logf("%6.1fs %s", time.Since(begun).Seconds(), what) }
 
-	prepare := m.passed(t, d, "prepare")
+	passed := func(checkpoint string) *scm.PullRequest {
+		t.Helper()
+		m.proposed(t, d, checkpoint)
+		leaks.ask(t, d)
+		p := m.passed(t, d, checkpoint)
+		leaks.listen(t, d)
+		return p
+	}
+	prepare := passed("prepare")
 	lap("prepare is complete")
 	m.checkTold(t, d, prepare.Number, prepare.Sha, "prepare")
-	deploy := m.passed(t, d, "deploy")
+	deploy := passed("deploy")
 	lap("deploy is complete")
 	m.checkJob(t, "journey")
 	m.checkTold(t, d, deploy.Number, deploy.Sha, "deploy")
-	leaks.listen(t, d)
 
 	// A developer does not know yet that there will be a freeze.
+	m.checkRotated(t, d)
 	values := m.file("search", "values.yaml")
 	late, err := m.Offer(t.Context(), "developer/late", "main", "A change that comes too late", m.changed(t, "main", values, "port: 8080", "port: 8081"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	freeze := m.passed(t, d, "freeze")
+	freeze := passed("freeze")
 	lap("freeze is complete")
 	m.checkJob(t, "journey")
 	m.checkFrozen(t, d, late)
-	m.checkSecrets(t)
+	m.checkSecrets(t, d)
 	lap("the freeze holds, and opens for one service")
-	leaks.listen(t, d)
 
 	for _, weight := range []string{"canary-10", "canary-50"} {
-		p := m.passed(t, d, weight)
+		p := passed(weight)
 		lap(weight + " is complete")
 		m.checkTold(t, d, p.Number, p.Sha, "canary")
 	}
@@ -70,7 +81,7 @@ func TestMigration(t *testing.T) {
 	m.checkReload(t, d)
 	m.checkProxyDown(t, d, u)
 	lap("all traffic goes to the new cluster")
-	leaks.listen(t, d)
+	leaks.ask(t, d)
 	m.checkShare(t)
 
 	m.back(t, d, "freeze", "freeze")
@@ -101,10 +112,26 @@ func TestMigration(t *testing.T) {
 	}
 	leaks.listen(t, d)
 	leaks.ask(t, d)
+	stop()
 	if err := d.Stop(); err != nil {
 		t.Error(err)
 	}
 	leaks.search(t)
+}
+
+// rotated ends the new value of a secret that somebody changes before the freeze.
+const rotated = "-rotated"
+
+// checkRotated changes a value of the original, which the proposed freeze tells.
+func (m *moving) checkRotated(t *testing.T, d *scenario.Daemon) {
+	t.Helper()
+	if err := m.ChangeSecret(t.Context(), m.estate, m.migration, m.core()+"/api-db", "password", m.hidden+rotated); err != nil {
+		t.Fatal(err)
+	}
+	freeze := m.proposed(t, d, "freeze")
+	m.eventually(t, d, "the changed secret is told", func(context.Context) bool {
+		return len(m.saidOf(t, freeze.Number, "password of "+m.core()+"/api-db")) > 0
+	})
 }
 
 // back rolls back by the command, and its pull request.
@@ -115,6 +142,9 @@ func (m *moving) back(t *testing.T, d *scenario.Daemon, to, checkpoint string) {
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	m.eventually(t, d, fmt.Sprintf("#%d has its plan", made.Number), func(context.Context) bool {
+		return len(m.saidOf(t, made.Number, "### Plan: ")) > 0
+	})
 	if err := m.Merge(t.Context(), made.Number); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +240,7 @@ func (m *moving) checkLevels(t *testing.T, d *scenario.Daemon) {
 	if len(list) != 1 {
 		t.Fatalf("%d silences, want one: %v", len(list), list)
 	}
-	if err := client.Expire(t.Context(), list[0].ID); err != nil {
+	if err := client.Expire(t.Context(), list[0].ID, list[0].Owner); err != nil {
 		t.Fatal(err)
 	}
 	spinnaker := m.gateClient(t)

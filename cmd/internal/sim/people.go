@@ -224,7 +224,7 @@ func (p *people) busy() {
 	services := []string{"profile", "media", "api", "match", "reminder"}
 	service := services[p.rng.IntN(len(services))]
 	at := p.marker()
-	switch p.rng.IntN(18) {
+	switch p.rng.IntN(19) {
 	case 0, 1, 2: // a developer deploys
 		p.versions++
 		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
@@ -277,6 +277,10 @@ func (p *people) busy() {
 		p.breakGlass(service)
 		p.versions++
 		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
+	case 18: // somebody tries out another value in the new cluster
+		p.versions++
+		_ = p.w.SetCopy("dana", p.secretOf(service), "PASSWORD", fmt.Sprint("c", p.versions))
+		_ = p.w.SetSecret("dana", p.secretOf(service), fmt.Sprint("NEW", p.versions), fmt.Sprint("s", p.versions))
 	}
 }
 
@@ -417,7 +421,7 @@ func (p *people) trouble() {
 	namespace, while := namespaceOf(service), time.Duration(10+p.rng.IntN(1200))*time.Second
 	to, from := p.m.To.Cluster, p.m.From.Cluster
 	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: service}
-	switch p.rng.IntN(15) {
+	switch p.rng.IntN(16) {
 	case 0:
 		p.w.Reload(proxy)
 	case 1:
@@ -445,6 +449,8 @@ func (p *people) trouble() {
 		p.w.Away(systems[p.rng.IntN(len(systems))], while)
 	case 14:
 		p.w.FillDisk(while)
+	case 15:
+		p.w.KeepOut("dana", p.m.Trust.Roles[p.rng.IntN(len(p.m.Trust.Roles))], while)
 	}
 }
 

@@ -119,6 +119,12 @@ var mistakes = []struct {
 		c.Edge, c.Measurements = rosy{c.Edge}, content{}
 	}},
 	{"another principal goes when ours comes", "trust", func(c *reconciler.Config) { c.Roles = taking{c.Roles} }},
+	{"nobody looks whom roles no longer let in", "trust", blind(func(e *evidence.Evidence) {
+		for i := range e.Roles {
+			e.Roles[i].Lost = nil
+		}
+	})},
+	{"what people changed in the copy is overwritten before the freeze", "secrets", func(c *reconciler.Config) { c.Secrets = eager{c.Secrets} }},
 	{"silences mute more than git names", "silence", func(c *reconciler.Config) { c.Alarms = muting{c.Alarms} }},
 	{"silences are longer than allowed", "silence", func(c *reconciler.Config) { c.Alarms = lasting{c.Alarms} }},
 }
@@ -177,6 +183,14 @@ func (r taking) Trust(ctx context.Context, name, principal string) error {
 		return err
 	}
 	return r.Roles.Trust(ctx, name, principal)
+}
+
+// eager takes every copy for one that may replace what differs.
+type eager struct{ reconciler.Secrets }
+
+func (s eager) Copy(ctx context.Context, t evidence.SecretTree, paths []string) error {
+	t.Overwrite = true
+	return s.Secrets.Copy(ctx, t, paths)
 }
 
 // muting silences other alarms too.
