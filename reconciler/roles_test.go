@@ -40,11 +40,11 @@ func TestKeptOut(t *testing.T) {
 		return func() bool { return phase.Title(tr.last.Marker) == title && tr.last.Decision.Kind == phase.Advance }
 	}
 
-	tr.w.KeepOut("dana", "orbit-images", time.Hour)
+	tr.w.KeepOut("dana", "orbit-images", 15*time.Minute)
 	tr.p = tr.w.Start() // the daemon remembers whom the role let in
 	tr.r = on(t, tr.p)
 	raise("canary 25%")
-	held := tr.w.Now().Add(50 * time.Minute)
+	held := tr.w.Now().Add(10 * time.Minute)
 	tr.until("the breach", 10*time.Minute, func() bool { return broken() && tr.last.Decision.Reason.Code == phase.Breached })
 	for tr.w.Now().Before(held) {
 		tr.pass()
