@@ -256,7 +256,9 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 	x.r.done.deployments.Add(1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.started[a.Service] = start{evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
+	x.k.started[a.Service] = start{
+		x.r.asDeployment(c, pipeline.Execution{Application: doc.Application(), ID: id, Status: pipeline.NotStarted}), x.r.Now(),
+	}
 	return nil
 }
 

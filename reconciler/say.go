@@ -193,7 +193,11 @@ func failures(e *evidence.Evidence) []string {
 			out = append(out, fmt.Sprintf("%s: %s", s.ID, oneLine(s.Blocked)))
 		case len(s.Deployments) > 0 && s.Deployments[0].Reason != "":
 			last := s.Deployments[0]
-			out = append(out, fmt.Sprintf("%s: execution %s %s: %s", s.ID, last.ID, last.Status, oneLine(last.Reason)))
+			id := last.ID
+			if last.URL != "" {
+				id = "[" + id + "](" + last.URL + ")"
+			}
+			out = append(out, fmt.Sprintf("%s: execution %s %s: %s", s.ID, id, last.Status, oneLine(last.Reason)))
 		}
 	}
 	return out

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"cutover/generator"
@@ -263,7 +265,7 @@ func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeli
 		c, ok := phase.ParseCorrelation(x.CorrelationID)
 		switch {
 		case ok && c.Service == id.Name:
-			h.ours = append(h.ours, asDeployment(c, x))
+			h.ours = append(h.ours, r.asDeployment(c, x))
 		case !x.Status.Complete():
 			h.occupied = x.ID
 		}
@@ -272,8 +274,18 @@ func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeli
 	return r.withStarted(ctx, h, k.started[id])
 }
 
-func asDeployment(c phase.Correlation, x pipeline.Execution) evidence.Deployment {
-	return evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: x.ID, Status: x.Status, Reason: x.Reason, Ended: x.Ended}
+func (r *Reconciler) asDeployment(c phase.Correlation, x pipeline.Execution) evidence.Deployment {
+	return evidence.Deployment{
+		Digest: c.Digest, Number: c.Number, ID: x.ID, URL: r.executionURL(x.Application, x.ID), Status: x.Status, Reason: x.Reason, Ended: x.Ended,
+	}
+}
+
+// executionURL is the page of an execution in Deck, Spinnaker's user interface; "" if that is not known.
+func (r *Reconciler) executionURL(application, id string) string {
+	if r.SpinnakerUI == "" {
+		return ""
+	}
+	return strings.TrimRight(r.SpinnakerUI, "/") + "/#/applications/" + url.PathEscape(application) + "/executions/details/" + url.PathEscape(id)
 }
 
 // unseen is how long an execution that Spinnaker does not know is taken for one that it does not know yet.

@@ -1,11 +1,14 @@
 package phase_test
 
 import (
+	"strings"
+	"testing"
 	"time"
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
 )
 
 var deployScenes = []scene{
@@ -58,4 +61,18 @@ var deployScenes = []scene{
 	{"what cannot be rendered holds", deploy, services(service("a", estate.Stateless, func(s *evidence.Service) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
 		"hold step 6: service-blocked"},
 	{"an unknown status is never an end", deploy, services(service("a", estate.Stateless, deployed("NEW_WORD", "d1", 1, 0))), "hold step 6: deploying"},
+}
+
+// TestAFailureLinksItsExecution looks for the page of the execution in what people read.
+func TestAFailureLinksItsExecution(t *testing.T) {
+	m := migration()
+	e := complete(m, deploy)
+	failed := deployed(pipeline.Terminal, "d1", 1, 0)
+	e.Services = []evidence.Service{service("a", estate.Stateless, failed, func(s *evidence.Service) {
+		s.Deployments[0].URL = "https://deck.example.com/#/applications/a/executions/details/X"
+	})}
+	d := phase.Next(m, deploy, &e, t0)
+	if want := " <https://deck.example.com/#/applications/a/executions/details/X> failed"; !strings.Contains(d.Reason.Text, want) {
+		t.Errorf("the reason is %q, want it to say %q", d.Reason.Text, want)
+	}
 }

@@ -122,6 +122,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, state string, j c
 		Charts:       charts,
 		Generator:    generator.Options{Estate: repo.Name(c.Repository.URL), Repository: c.Repository.URL, Base: c.Repository.Base},
 		Email:        c.Spinnaker.Email,
+		SpinnakerUI:  c.Spinnaker.UI,
 		Pushed:       c.Markers.AllowPush,
 		Repair:       c.Drift.Repair,
 		Drift:        drift.Policy{Manager: fieldManager, MaxPrune: *c.Drift.MaxPrune},

@@ -96,6 +96,9 @@ type Cluster struct {
 type Spinnaker struct {
 	// Gate is its URL, without credentials in it.
 	Gate string `yaml:"gate"`
+	// UI is the address of Deck, Spinnaker's pages for people. With it a deployment that fails is told with a link to its
+	// execution.
+	UI string `yaml:"ui"`
 	// SpinConfig is a configuration file of Spinnaker's own `spin` command, for its ways to log in.
 	SpinConfig string `yaml:"spinConfig"`
 	// Email is the owner of the Spinnaker applications that the daemon creates. The default is `repository.author.email`.
@@ -179,6 +182,9 @@ func (c *Config) validate(data []byte) mistakes {
 		bad(err != nil, "clusters."+name, "%v", err)
 	}
 	wantURL(bad, "spinnaker.gate", c.Spinnaker.Gate, "give them in the file that spinnaker.spinConfig names")
+	if c.Spinnaker.UI != "" {
+		wantURL(bad, "spinnaker.ui", c.Spinnaker.UI, "people log in there themselves")
+	}
 	_, err = cron.ParseStandard(c.Drift.Schedule)
 	bad(err != nil, "drift.schedule", "%v", err)
 	bad(*c.Drift.MaxPrune < 0 || *c.Drift.MaxPrune > 100, "drift.maxPrune", "%d is no percentage: give 0 to 100", *c.Drift.MaxPrune)

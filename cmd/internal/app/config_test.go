@@ -125,6 +125,7 @@ func TestBadConfig(t *testing.T) {
 			config.yaml:5: webhook.kind: is required: github, gitlab, gitea, bitbucket or bitbucket-server`},
 		"cluster's name":      {change("old", "Old_One"), `config.yaml:2: clusters.Old_One: cluster name "Old_One" is not a DNS-1123 label: use lower-case letters, digits and '-', starting and ending with a letter or digit`},
 		"gate":                {change("https://gate.example.com", "gate.example.com"), "config.yaml:3: spinnaker.gate: is no http or https URL"},
+		"ui":                  {change("gate: ", "ui: deck.example.com, gate: "), "config.yaml:3: spinnaker.ui: is no http or https URL"},
 		"credentials of gate": {change("gate.example.com", "me:hunter2@gate.example.com"), "config.yaml:3: spinnaker.gate: has credentials in it: give them in the file that spinnaker.spinConfig names"},
 		"cron":                {least + "drift:\n  schedule: daily\n", "config.yaml:5: drift.schedule: expected exactly 5 fields, found 1: [daily]"},
 		"no percentage":       {least + "drift:\n  maxPrune: 101\n", "config.yaml:5: drift.maxPrune: 101 is no percentage: give 0 to 100"},
