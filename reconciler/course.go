@@ -19,6 +19,8 @@ type course struct {
 	reached estate.Phase    // the furthest phase that was ever reached
 	// counted are the markers that counted, oldest first.
 	counted []countedMarker
+	// unasked says why the git host could not tell how a newer marker came: what counted last stands meanwhile.
+	unasked error
 }
 
 type countedMarker struct {
@@ -140,6 +142,20 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		"%s had marker %s of commit %.10s, and its history has it no more: somebody has rewritten the branch; bring that commit back, or merge a new pull request with a marker",
 		m.Branch, last.Marker, last.Commit)}
 	return &kept
+}
+
+// alone is the course as far as it is remembered, while nobody can tell how the markers of the history came. No part of a
+// walk stands in for it: a marker in the middle, or the first of a pull request's, asks for less than what was reached.
+// Where nothing has counted yet there is none.
+func (n noted) alone(why error) *course {
+	if len(n.Counted) == 0 {
+		return nil
+	}
+	last := n.Counted[len(n.Counted)-1]
+	newest := evidence.Marker{
+		Commit: last.Commit, PullRequest: last.PullRequest, Trailer: last.Marker.Phase.String(), Before: last.Marker, Reviewed: true,
+	}
+	return &course{at: last.Marker, reached: n.Reached, says: last.Marker, newest: newest, counted: n.Counted, unasked: why}
 }
 
 func (n noted) has(commit string) bool {

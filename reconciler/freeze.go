@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 	if err != nil || r.Reviews == nil {
 		return err
 	}
-	e.Freeze.Reviews, err = k.frozen.get(r.Now(), reviewsFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
+	e.Freeze.Reviews, err = k.frozen.get(r.Now(), touchingFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
 	return err
 }
 
@@ -47,7 +48,7 @@ func (r *Reconciler) opened(ctx context.Context, d *desired, k *knowledge) ([]es
 		return nil, err
 	}
 	if !r.Pushed {
-		if e, err := r.arrivalOf(ctx, &d.migration, commit, k); err != nil || !e.Reviewed {
+		if e, _, err := r.arrivalOf(ctx, &d.migration, commit, k); err != nil || !e.Reviewed {
 			return nil, err
 		}
 	}
@@ -148,35 +149,63 @@ func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge
 	if err != nil {
 		return nil, err
 	}
-	open = slices.DeleteFunc(slices.Clone(open), func(p review.PullRequest) bool { return p.Base != r.Generator.Base })
+	var found []evidence.FrozenReview
 	for _, p := range open {
-		if _, err := r.pathsOf(ctx, k, p); err != nil {
+		if p.Base != r.Generator.Base {
+			continue
+		}
+		paths, err := r.pathsOf(ctx, k, p)
+		if err != nil {
 			return nil, err
 		}
+		if services := touched(d, paths); len(services) > 0 {
+			found = append(found, evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL, Services: services})
+		}
 	}
-	found, err := gather(ctx, r.Width, open, func(ctx context.Context, p review.PullRequest) (evidence.FrozenReview, error) {
-		out := evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL}
-		if out.Services = touched(d.migration.Product, k.paths[pathsKey(p)]); len(out.Services) == 0 {
-			return out, nil
-		}
-		statuses, err := r.Conversations.Statuses(ctx, p.Commit)
-		if err != nil {
-			return out, fmt.Errorf("statuses of pull request #%d: %w", p.Number, err)
-		}
-		out.Blocked = slices.ContainsFunc(statuses, func(s review.Status) bool {
-			return s.Context == freezeContext(d) && s.State == review.Failure
-		})
-		return out, nil
+	maps.DeleteFunc(k.blocked, func(commit string, _ *fresh[bool]) bool {
+		return !slices.ContainsFunc(found, func(f evidence.FrozenReview) bool { return f.Commit == commit })
 	})
-	return slices.DeleteFunc(found, func(f evidence.FrozenReview) bool { return len(f.Services) == 0 }), err
+	var commits []string // each once: several pull requests can have the same
+	for _, f := range found {
+		if !slices.Contains(commits, f.Commit) {
+			commits = append(commits, f.Commit)
+			entry(k.blocked, f.Commit)
+		}
+	}
+	blocked, err := gather(ctx, r.Width, commits, func(ctx context.Context, commit string) (bool, error) {
+		return k.blocked[commit].get(r.Now(), blockedFor, func() (bool, error) { return r.isBlocked(ctx, d, commit) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range found {
+		found[i].Blocked = blocked[slices.Index(commits, f.Commit)]
+	}
+	return found, nil
+}
+
+// isBlocked tells whether a commit carries our failing status.
+func (r *Reconciler) isBlocked(ctx context.Context, d *desired, commit string) (bool, error) {
+	statuses, err := r.Conversations.Statuses(ctx, commit)
+	if err != nil {
+		return false, fmt.Errorf("statuses of developers' pull requests: %w", err)
+	}
+	return slices.ContainsFunc(statuses, func(s review.Status) bool {
+		return s.Context == freezeContext(d) && s.State == review.Failure
+	}), nil
 }
 
 // touched are the services of the product in whose directories some of the paths are, whether git names them already or
-// not: one that comes during the freeze would be missing from the new cluster.
-func touched(product estate.ProductName, paths []string) []estate.ServiceID {
+// not: one that comes during the freeze would be missing from the new cluster. All of them if nobody can tell.
+func touched(d *desired, paths changedPaths) []estate.ServiceID {
 	var out []estate.ServiceID
-	for _, path := range paths {
-		if id, ok := estate.ServiceOf(path); ok && id.Product == product {
+	if paths.untold != "" {
+		for _, s := range d.estate.InStack(d.migration.Product, d.migration.From.Stack) {
+			out = append(out, s.ServiceID)
+		}
+	}
+	for _, path := range paths.list {
+		if id, ok := estate.ServiceOf(path); ok && id.Product == d.migration.Product {
 			out = append(out, id)
 		}
 	}
@@ -209,7 +238,10 @@ func (x *effects) freezePipeline(ctx context.Context, a phase.Action) error {
 
 // markReview tells a developer's pull request whether it may be merged.
 func (x *effects) markReview(ctx context.Context, a phase.Action) error {
-	defer x.forget(func(k *knowledge) { k.frozen.forget() })
+	defer x.forget(func(k *knowledge) {
+		k.frozen.forget()
+		delete(k.blocked, a.Key)
+	})
 	s := review.Status{Context: freezeContext(x.d), State: review.Failure, Text: "Frozen while " + x.d.migration.Product.String() + " moves; see migration " + x.d.migration.Name.String()}
 	if a.Verb == phase.UnblockReview {
 		s.State, s.Text = review.Success, "Not frozen"

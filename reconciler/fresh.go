@@ -34,6 +34,8 @@ const (
 	runningFor  = 10 * time.Second
 	frozenFor   = 15 * time.Second
 	reviewsFor  = 10 * time.Second
+	touchingFor = time.Minute
+	blockedFor  = 10 * time.Minute
 	commentsFor = 5 * time.Second
 	silencesFor = 30 * time.Second
 	proxiesFor  = time.Second

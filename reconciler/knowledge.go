@@ -31,11 +31,11 @@ type knowledge struct {
 	refused map[string]refusal
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
 	course    *course
-	courseFor courseOrigin               // what the course was found for, if it cannot be another one for that
-	arrivals  map[string]evidence.Marker // by commit
-	markers   map[string]writtenMarker   // by commit
-	heads     estate.Heads               // of all branches, as they were last fetched
-	paths     map[string][]string        // that a pull request changes, by number and commit
+	courseFor courseOrigin             // what the course was found for, if it cannot be another one for that
+	arrivals  map[string]arrival       // by commit
+	markers   map[string]writtenMarker // by commit
+	heads     estate.Heads             // of all branches, as they were last fetched
+	paths     map[string]changedPaths  // that a pull request changes, by number and commit
 
 	survey   fresh[evidence.Survey]
 	rejected fresh[[]evidence.Rejection]
@@ -50,6 +50,7 @@ type knowledge struct {
 	proxies  fresh[[]evidence.Proxy]
 	checks   fresh[[]evidence.Check]
 	comments map[int]*fresh[[]evidence.Approval] // by pull request
+	blocked  map[string]*fresh[bool]             // whether a developer's commit has our failing status
 	versions map[estate.ServiceID]*fresh[running]
 	pods     map[estate.ServiceID]*fresh[podCount]
 
@@ -115,7 +116,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]writtenMarker{}, paths: map[string][]string{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]arrival{}, markers: map[string]writtenMarker{}, paths: map[string]changedPaths{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}
@@ -135,15 +136,19 @@ func (k *knowledge) forget() {
 		f.forget()
 	}
 	k.comments = map[int]*fresh[[]evidence.Approval]{}
+	k.blocked = map[string]*fresh[bool]{}
+	k.askArrivals()
 	k.versions = map[estate.ServiceID]*fresh[running]{}
 	k.pods = map[estate.ServiceID]*fresh[podCount]{}
 }
 
-// forgetReviews drops what is known of pull requests.
+// forgetReviews drops what is known of pull requests, but for the statuses of developers' commits: every webhook would cost
+// a call for each of them, and few webhooks are of one.
 func (k *knowledge) forgetReviews() {
 	k.open.forget()
 	k.frozen.forget()
 	k.comments = map[int]*fresh[[]evidence.Approval]{}
+	k.askArrivals()
 }
 
 // commentsOf, versionOf and podCountOf are what is known of one pull request or service.

@@ -22,12 +22,18 @@ import (
 // on is a reconciler that works on a world.
 func on(t *testing.T, p *world.Process) *reconciler.Reconciler {
 	t.Helper()
+	return onChanged(t, p, func(*reconciler.Config) {})
+}
+
+// onChanged is one whose ports are changed first.
+func onChanged(t *testing.T, p *world.Process, change func(*reconciler.Config)) *reconciler.Reconciler {
+	t.Helper()
 	ports := p.Ports()
 	clusters := map[estate.ClusterName]reconciler.Cluster{}
 	for name, c := range ports.Clusters {
 		clusters[name] = c
 	}
-	r, err := reconciler.New(reconciler.Config{
+	config := reconciler.Config{
 		Source: ports.Repository, History: ports.Repository, Commits: ports.Repository, Merger: ports.Repository, Branches: ports.Repository,
 		Applications: ports.Spinnaker, Pipelines: ports.Spinnaker, Executions: ports.Spinnaker, Clusters: clusters,
 		Prober: ports.Prober, Journal: ports.Journal, Secrets: ports.Vault, Roles: ports.IAM, Alarms: ports.Alertmanager,
@@ -35,7 +41,9 @@ func on(t *testing.T, p *world.Process) *reconciler.Reconciler {
 		Generator: world.Generator, Email: "platform@example.com", Repair: true, Width: 1,
 		Drift: drift.Policy{Manager: "cutover", MaxPrune: 30},
 		Now:   p.Now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
-	})
+	}
+	change(&config)
+	r, err := reconciler.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

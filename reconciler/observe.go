@@ -26,6 +26,9 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	if r.fetched != nil {
 		unseen("the values repository", r.fetched)
 	}
+	if c.unasked != nil {
+		unseen("the git host", c.unasked)
+	}
 	if d.unrendered != nil {
 		unseen("what the services are made of", d.unrendered)
 	}

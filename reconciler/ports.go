@@ -70,8 +70,9 @@ type Branches interface {
 	// Propose makes branch point at a new commit with the change on top of c.Parent, whatever it pointed at before, and
 	// returns the commit. The same change on the same parent gives the same commit, and pushes nothing the second time.
 	Propose(ctx context.Context, c estate.Change) (string, error)
-	// DeleteBranch deletes a branch; one that is not there is no error.
-	DeleteBranch(ctx context.Context, branch string) error
+	// DeleteBranch deletes a branch that points at head; one that is not there is no error. It fails with
+	// failure.ErrConflict if the branch has moved on.
+	DeleteBranch(ctx context.Context, branch, head string) error
 }
 
 // Applications is Spinnaker's list of applications.

@@ -45,8 +45,8 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 // recordMarker tells of the newest marker, counted or refused, and remembers how far the migration has come.
 func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, entry record.Entry) error {
 	newest, refused := k.course.newest, k.course.refused
-	if newest.Commit == "" {
-		return nil
+	if newest.Commit == "" || k.course.unasked != nil {
+		return nil // nothing new is known
 	}
 	told, what := "", newest.Commit+" "+string(refused.Code)
 	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == what {
@@ -55,8 +55,11 @@ func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, 
 	entry.Kind, entry.Commit, entry.Reason = record.Marker, newest.Commit, arrived(newest)
 	if refused.Code != "" {
 		entry.Kind, entry.Reason = record.Refusal, refused.Text
-	} else if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
-		return err
+	}
+	if len(k.course.counted) > 0 { // also one that counted just before the refused one
+		if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
+			return err
+		}
 	}
 	if _, err := r.Journal.Append(ctx, entry); err != nil {
 		return err

@@ -34,15 +34,6 @@ func text(name string, data map[string]any) string {
 	return strings.TrimSpace(b.String()) + "\n"
 }
 
-// planned is one row of a plan, for people.
-type planned struct {
-	Step               int
-	What, Target, Undo string
-}
-
-// maxPlanned is how many effects a plan lists: hosts limit the length of a comment.
-const maxPlanned = 150
-
 // plan is what the plan of a pull request was made from, and when.
 type plan struct {
 	of string
@@ -63,19 +54,10 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	if err != nil {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
 	}
-	var rows []planned
-	effects := 0
-	for _, step := range phase.Plan(&d.migration, to, &e, now) {
-		row := planned{Step: step.Step, What: "wait", Target: cell(step.Wait)}
-		if step.Action.Verb != "" {
-			effects++
-			row = planned{step.Step, cell(effect(step.Action)), cell(step.Action.Target), cell(step.Action.Undo)}
-		}
-		rows = append(rows, row)
-	}
+	rows, effects := rowsOf(phase.Plan(&d.migration, to, &e, now))
 	data := map[string]any{
-		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows[:min(len(rows), maxPlanned)],
-		"More": max(0, len(rows)-maxPlanned), "Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
+		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows,
+		"Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
 	}
 	if to.Phase == estate.Freeze {
 		data["Drift"] = drifted(&e, now)
@@ -102,23 +84,12 @@ func (r *Reconciler) foresee(ctx context.Context, d *desired, k *knowledge, to e
 	return r.observe(ctx, d, k)
 }
 
-func effect(a phase.Action) string {
-	what := strings.ReplaceAll(string(a.Verb), "-", " ")
-	switch {
-	case a.Verb == phase.SetWeight:
-		what += fmt.Sprintf(" to %d %%", a.Weight)
-	case len(a.Items) > 0:
-		what += fmt.Sprintf(" (%d)", len(a.Items))
-	}
-	return what
-}
-
-// cell makes a text fit into a cell of a table.
-func cell(s string) string { return strings.ReplaceAll(oneLine(s), "|", "\\|") }
-
-// drifted lists what changed since prepare and a re-sync would bring over.
+// drifted lists what changed since prepare and a re-sync would bring over, and first what it could not.
 func drifted(e *evidence.Evidence, now time.Time) []string {
 	var out []string
+	for _, c := range e.Main.Conflicts {
+		out = append(out, fmt.Sprintf("conflict: %s was changed on both branches (%.10s, %.10s): a person has to settle it", c.Path, c.Ours, c.Theirs))
+	}
 	for _, s := range e.Services {
 		if isBehind(s) {
 			out = append(out, fmt.Sprintf("%s: the old cluster runs %s, pinned is %s, %s behind", s.ID, s.Running, s.Pinned, days(now.Sub(s.Since))))
@@ -130,8 +101,8 @@ func drifted(e *evidence.Evidence, now time.Time) []string {
 	if e.Main.Behind > 0 {
 		out = append(out, fmt.Sprintf("%d commits of the base branch, which change %d paths", e.Main.Behind, len(e.Main.Take)))
 	}
-	for _, c := range e.Main.Conflicts {
-		out = append(out, fmt.Sprintf("conflict: %s was changed on both branches (%.10s, %.10s): a person has to settle it", c.Path, c.Ours, c.Theirs))
+	if more := len(out) - mostDrifted; more > 0 {
+		out = append(out[:mostDrifted], fmt.Sprintf("and %d more of the same", more))
 	}
 	return out
 }
@@ -151,10 +122,10 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 	}
 	at := k.course.at
 	if why := k.course.refused; why.Code != "" {
-		refused := k.course.says
+		says := k.course.says
 		return errors.Join(
-			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + why.Text}),
-			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text}), why.Text),
+			r.setStatus(ctx, k, newest.Commit, refusedStatus(o.desired, says, why)),
+			r.comment(ctx, k, newest.PullRequest, "plan", refusedText(says, why), string(why.Code)+why.Text),
 		)
 	}
 	state, status := "working", review.Pending
@@ -167,11 +138,11 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		state = "waiting"
 	}
 	data := map[string]any{
-		"Title": phase.Title(at), "State": state, "Reason": o.decision.Reason.Text, "Breaches": breachesOf(o, k), "Checks": o.evidence.Edge.Checks,
+		"Title": phase.Title(at), "State": state, "Kind": o.decision.Kind, "Reason": o.decision.Reason, "Breaches": breachesOf(o, k), "Checks": o.evidence.Edge.Checks,
 		"Steps": phase.Overview(&o.desired.migration, at, &o.evidence, r.Now()), "Edge": edgeReport(&o.evidence), "Failures": failures(&o.evidence),
 	}
 	errs := []error{
-		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: phase.Title(at) + ": " + string(o.decision.Reason.Code)}),
+		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: fmt.Sprintf("%s: %s (%s)", phase.Title(at), o.decision.Kind, o.decision.Reason.Code)}),
 		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data), state+" "+string(o.decision.Reason.Code)),
 		r.tellFreeze(ctx, o, k),
 	}

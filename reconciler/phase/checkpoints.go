@@ -50,6 +50,16 @@ func Following(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
 	return estate.Marker{}, false
 }
 
+// Proposal is the checkpoint that is proposed once everything up to a marker is done, or false after the last one: the
+// following one, or, where the edge goes on by itself, all of the traffic, as the weights between follow by themselves.
+func Proposal(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
+	next, ok := Following(m, at)
+	if ok && m.Edge.Auto && next.Phase == estate.Canary {
+		next.Weight = m.Edge.Steps[len(m.Edge.Steps)-1].Weight
+	}
+	return next, ok
+}
+
 // Again is the marker that tries a checkpoint once more.
 func Again(at estate.Marker) estate.Marker {
 	return estate.Marker{Phase: at.Phase, Weight: at.Weight, Attempt: attempt(at) + 1}

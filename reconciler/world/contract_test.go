@@ -169,7 +169,7 @@ func (f forge) Merge(t *testing.T, number int, method contract.MergeMethod) stri
 
 func (f forge) DeleteBranch(t *testing.T, branch string) {
 	t.Helper()
-	must(t, f.w.Another().Ports().Repository.DeleteBranch(t.Context(), branch))
+	must(t, f.w.Another().Ports().Repository.DeleteBranch(t.Context(), branch, f.w.Head(branch)))
 }
 
 func (f forge) Approve(t *testing.T, number int, as, text string) {

@@ -2,9 +2,15 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jenkins-x/go-scm/scm"
 
 	"cutover/cmd/internal/lab/scenario"
 	"cutover/reconciler/contract/labtest"
@@ -45,4 +51,71 @@ func TestCanaryFails(t *testing.T) {
 			t.Errorf("%s has %d%%: a failed weight must not be tried again by itself", proxy, w)
 		}
 	}
+	m.checkCommands(t, d)
+}
+
+// checkCommands lets people pause the failed canary, resume it, and try its weight again, each by a command and the pull
+// request that it opens.
+func (m *moving) checkCommands(t *testing.T, d *scenario.Daemon) {
+	t.Helper()
+	name := m.migration.Name.String()
+	m.moved(t, d, "pause", name, "--reason", "lunch")
+	r := m.await(t, d, "it is paused", func(r scenario.Report) bool { return r.Decision.Reason.Code == "paused" })
+	if !strings.Contains(r.Decision.Reason.Text, "lunch") {
+		t.Errorf("paused: %s", r.Decision.Reason.Text)
+	}
+	for says, args := range map[string][]string{
+		"is paused already":                  {"pause", name, "--reason", "lunch"},
+		"canary 50%, paused is not complete": {"advance", name},
+	} {
+		if code, out := m.tries(t, d, args...); code != 1 || !strings.Contains(out, says) {
+			t.Errorf("%v exits %d: %s", args, code, out)
+		}
+	}
+	for says, args := range map[string][]string{
+		"its migrations are " + name:   {"advance", "nothing"},
+		"names a weight of 33%":        {"rollback", name, "--to", "canary 33"},
+		"one argument, MIGRATION, but": {"resume"},
+	} {
+		if code, out := m.tries(t, d, args...); code != 2 || !strings.Contains(out, says) {
+			t.Errorf("%v exits %d: %s", args, code, out)
+		}
+	}
+	m.moved(t, d, "resume", name)
+	m.await(t, d, "it goes on, and waits where it failed", func(r scenario.Report) bool { return r.Decision.Reason.Code == "weight-failed" })
+	again := m.moved(t, d, "advance", name)
+	m.reached(t, d, again, "canary-50")
+}
+
+// moved runs a command that opens a pull request, and merges that.
+func (m *moving) moved(t *testing.T, d *scenario.Daemon, args ...string) *scm.PullRequest {
+	t.Helper()
+	var made struct{ Number int }
+	if err := json.Unmarshal([]byte(m.cutover(t, d, append(args, "-o", "json")...)), &made); err != nil {
+		t.Fatal(err)
+	}
+	m.eventually(t, d, fmt.Sprintf("#%d has its plan", made.Number), func(context.Context) bool {
+		return len(m.saidOf(t, made.Number, "### Plan: ")) > 0
+	})
+	if err := m.Merge(t.Context(), made.Number); err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Review(t.Context(), made.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// tries runs a command that may fail, and returns its exit code and what it says.
+func (m *moving) tries(t *testing.T, d *scenario.Daemon, args ...string) (int, string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, append(args, "--config", d.Config)...)
+	cmd.Env = append(cmd.Environ(), m.Env()...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
 }

@@ -137,21 +137,7 @@ func (m *moving) checkRotated(t *testing.T, d *scenario.Daemon) {
 // back rolls back by the command, and its pull request.
 func (m *moving) back(t *testing.T, d *scenario.Daemon, to, checkpoint string) {
 	t.Helper()
-	var made struct{ Number int }
-	out := m.cutover(t, d, "rollback", m.migration.Name.String(), "--to", to, "-o", "json")
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	m.eventually(t, d, fmt.Sprintf("#%d has its plan", made.Number), func(context.Context) bool {
-		return len(m.saidOf(t, made.Number, "### Plan: ")) > 0
-	})
-	if err := m.Merge(t.Context(), made.Number); err != nil {
-		t.Fatal(err)
-	}
-	p, err := m.Review(t.Context(), made.Number)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := m.moved(t, d, "rollback", m.migration.Name.String(), "--to", to)
 	m.reached(t, d, p, checkpoint)
 	m.checkTold(t, d, p.Number, p.Sha, strings.Split(checkpoint, "-")[0])
 }

@@ -375,6 +375,11 @@ func (p *people) edit(service string, direct bool) {
 		return
 	}
 	branch := fmt.Sprintf("dana/%d", p.versions)
+	if p.versions%7 == 0 { // with more files than the host lists
+		for i := range world.MostPaths + 1 {
+			write = append(write, estate.File{Path: fmt.Sprintf("dumps/%d.json", i), Data: []byte(fmt.Sprint(p.versions))})
+		}
+	}
 	if _, err := p.w.Push("dana", branch, write, nil, "Another level of "+service); err != nil {
 		return
 	}
@@ -393,19 +398,25 @@ func dropLine(data []byte, prefix string) []byte {
 	return out
 }
 
-// mix changes the marker together with something else.
+// mix changes the marker together with something else, in one commit or in two.
 func (p *people) mix() {
 	p.versions++
 	branch := fmt.Sprintf("people/%d", p.versions)
 	points := phase.Checkpoints(&p.m)
 	to := points[p.rng.IntN(len(points))]
-	write := []estate.File{
-		{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)},
+	files := []estate.File{
 		{Path: "README.md", Data: []byte(fmt.Sprint(p.versions))},
+		{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)},
 	}
 	p.w.Branch(branch, p.w.Head(p.m.Branch))
-	if _, err := p.w.Push("dana", branch, write, nil, "Mix\n\nCutover-Phase: "+to.Phase.String()); err != nil {
-		return
+	commits := [][]estate.File{files}
+	if p.versions%2 == 0 {
+		commits = [][]estate.File{files[:1], files[1:]}
+	}
+	for _, files := range commits {
+		if _, err := p.w.Push("dana", branch, files, nil, "Mix\n\nCutover-Phase: "+to.Phase.String()); err != nil {
+			return
+		}
 	}
 	if number, err := p.w.Open("dana", branch, p.m.Branch, "Mix"); err == nil {
 		_ = p.w.Merge("dana", number, p.method())
