@@ -20,7 +20,6 @@ type planned struct {
 const (
 	mostTargets = 4   // of a row
 	mostCell    = 300 // runes of a cell
-	mostDrifted = 40  // lines of what a re-sync would bring over
 )
 
 // rowsOf folds the effects of a plan that are alike, of one step and with one undo, into one row where the first of them

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,9 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 		}
 	}
 	if err := r.recordMarker(ctx, o, k, entry); err != nil {
+		return err
+	}
+	if err := r.recordApprovals(ctx, o, entry); err != nil {
 		return err
 	}
 	// Counts in a reason change all the time; its code tells whether something else holds.
@@ -67,6 +71,35 @@ func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, 
 	return r.setNote(ctx, o.desired, markerKey, what)
 }
 
+// approvedKey is the note of the approvals that the journal tells of, by step and test.
+const approvedKey = "approved"
+
+// recordApprovals tells who approved which test: it is by their word that the migration goes on.
+func (r *Reconciler) recordApprovals(ctx context.Context, o outlook, entry record.Entry) error {
+	told := map[string]string{}
+	if _, err := r.note(ctx, o.desired, approvedKey, &told); err != nil {
+		return err
+	}
+	for _, test := range o.evidence.Smoke {
+		if test.State != evidence.SmokePassed || !slices.ContainsFunc(o.desired.migration.Smoke, func(s estate.Smoke) bool { return s.Name == test.Name && s.Approval != "" }) {
+			continue
+		}
+		key, what := fmt.Sprint(test.Step, " ", test.Name), fmt.Sprintf("%s at %s", test.Reason, test.At.UTC().Format(time.RFC3339))
+		if told[key] == what {
+			continue
+		}
+		entry.Kind, entry.Step, entry.Verb, entry.Target, entry.Reason = record.Observation, test.Step, "approved", test.Name, what
+		if _, err := r.Journal.Append(ctx, entry); err != nil {
+			return err
+		}
+		told[key] = what
+		if err := r.setNote(ctx, o.desired, approvedKey, told); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // arrived says who brought a marker.
 func arrived(m evidence.Marker) string {
 	if m.PullRequest == 0 {
@@ -93,9 +126,9 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e 
 	for i, s := range e.Services {
 		key := s.ID.String()
 		since, was := known[key]
-		behind := isBehind(s)
+		behind := phase.IsBehind(s)
 		switch {
-		case behind && !was:
+		case behind && !was && k.acts: // who only looks does not know since when
 			since = r.Now()
 			known[key], changed = since, true
 		case !behind && was:
@@ -108,10 +141,6 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e 
 		return nil
 	}
 	return r.setNote(ctx, d, behindKey, known)
-}
-
-func isBehind(s evidence.Service) bool {
-	return !s.Running.IsZero() && !s.Pinned.IsZero() && s.Running != s.Pinned
 }
 
 // journaled writes down what is to be done, does it, and writes down what became of it. Without its intent in the journal

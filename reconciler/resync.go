@@ -13,6 +13,9 @@ import (
 	"cutover/reconciler/phase"
 )
 
+// mostCommits is how many commits of the base branch are named: their number is told in any case.
+const mostCommits = 50
+
 // observeMain tells what the base branch has and the migration's branch lacks (step 9).
 func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
 	head := k.heads[r.Generator.Base]
@@ -25,6 +28,9 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 	}
 	e.Main = evidence.Main{Head: head, Behind: div.Behind, Take: div.Take}
 	if div.Behind > 0 {
+		if e.Main.Commits, err = r.History.Line(head, min(div.Behind, mostCommits)); err != nil {
+			return err
+		}
 		if e.Main.Unusable, err = r.unusable(d.head, head, div.Take); err != nil {
 			return err
 		}

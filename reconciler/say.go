@@ -60,7 +60,9 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 		"Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
 	}
 	if to.Phase == estate.Freeze {
-		data["Drift"] = drifted(&e, now)
+		list := phase.ResyncOf(&d.migration, &e, now)
+		k.resync = &list
+		data["Drift"] = resyncLines(list)
 	}
 	status := review.Status{
 		Context: statusContext(d, to), State: review.Success,
@@ -84,35 +86,6 @@ func (r *Reconciler) foresee(ctx context.Context, d *desired, k *knowledge, to e
 	return r.observe(ctx, d, k)
 }
 
-// drifted lists what changed since prepare and a re-sync would bring over, and first what it could not.
-func drifted(e *evidence.Evidence, now time.Time) []string {
-	var out []string
-	for _, c := range e.Main.Conflicts {
-		out = append(out, fmt.Sprintf("conflict: %s was changed on both branches (%.10s, %.10s): a person has to settle it", c.Path, c.Ours, c.Theirs))
-	}
-	for _, s := range e.Services {
-		if isBehind(s) {
-			out = append(out, fmt.Sprintf("%s: the old cluster runs %s, pinned is %s, %s behind", s.ID, s.Running, s.Pinned, days(now.Sub(s.Since))))
-		}
-	}
-	if n := len(e.Secrets.Different); n > 0 {
-		out = append(out, fmt.Sprintf("%d keys of secrets differ, such as %s of %s", n, e.Secrets.Different[0].Key, e.Secrets.Different[0].Path))
-	}
-	if e.Main.Behind > 0 {
-		out = append(out, fmt.Sprintf("%d commits of the base branch, which change %d paths", e.Main.Behind, len(e.Main.Take)))
-	}
-	if more := len(out) - mostDrifted; more > 0 {
-		out = append(out[:mostDrifted], fmt.Sprintf("and %d more of the same", more))
-	}
-	return out
-}
-
-func days(d time.Duration) string {
-	if n := int(d.Hours() / 24); n != 1 {
-		return fmt.Sprintf("%d days", n)
-	}
-	return "1 day"
-}
 
 // tellProgress tells the pull request that brought the marker how far it has come, or why it was refused.
 func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) error {

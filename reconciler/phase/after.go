@@ -61,7 +61,7 @@ func (s situation) apply(a Action) {
 		each(s.e.Freeze.Reviews, func(r *evidence.FrozenReview) bool { return fmt.Sprintf("#%d", r.Number) == a.Target },
 			func(r *evidence.FrozenReview) { r.Blocked = a.Verb == BlockReview })
 	case MergeMain:
-		s.e.Main.Behind, s.e.Main.Take, s.e.Main.Unusable = 0, nil, ""
+		s.e.Main.Behind, s.e.Main.Commits, s.e.Main.Take, s.e.Main.Unusable = 0, nil, nil, ""
 	case RestartClient:
 		each(s.e.Links, func(l *evidence.Link) bool { return l.Client == a.Service }, func(l *evidence.Link) { l.Stale = 0 })
 	case SilenceAlarms, ExpireSilence:

@@ -19,9 +19,9 @@ import (
 // has its address and its secret here. The comments of its fields are the table of docs/configuration.md: see package
 // docs.
 type Config struct {
-	// Listen is where the daemon answers: `/healthz`, `/readyz`, `/metrics`, `/api/v1/migrations`, `/webhook`. No log-in is
-	// asked for, so only `/webhook` belongs on a public address. Port 0 takes a free one, which the log's line `listening`
-	// tells.
+	// Listen is where the daemon answers: `/healthz`, `/readyz`, `/metrics`, `/status`, `/api/v1/migrations`,
+	// `/webhook`. No log-in is asked for, so only `/webhook` belongs on a public address. Port 0 takes a free one, which the
+	// log's line `listening` tells.
 	Listen string `yaml:"listen"`
 	// State is the directory for the clone of the values repository and the journal. One daemon at a time may use it. The
 	// clone can be made again; the journal, `journal.db`, cannot: keep it.

@@ -63,7 +63,16 @@ func (d *Demo) changes(ctx context.Context) error {
 	if err := d.scenario.AwaitExecution(ctx, id); err != nil {
 		return fmt.Errorf("deploy %s: %w", edited, err)
 	}
-	return nil
+	return d.cutover(ctx, "drift")
+}
+
+// cutover runs a command of the program beside the daemon, and shows what it prints.
+func (d *Demo) cutover(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, d.Binary, append(args, "-c", d.daemon.Config)...)
+	command.Env = append(command.Environ(), d.scenario.Env()...)
+	out, err := command.CombinedOutput()
+	d.say("   $ cutover %s\n%s", strings.Join(args, " "), indent(indent(string(out))))
+	return err
 }
 
 func (d *Demo) freeze(ctx context.Context) error {
@@ -158,12 +167,7 @@ func (d *Demo) shares(list []share) {
 }
 
 func (d *Demo) rollback(ctx context.Context) error {
-	args := []string{"rollback", d.migration.Name.String(), "--to", "freeze", "-c", d.daemon.Config}
-	command := exec.CommandContext(ctx, d.Binary, args...)
-	command.Env = append(command.Environ(), d.scenario.Env()...)
-	out, err := command.CombinedOutput()
-	d.say("   $ cutover %s\n%s", strings.Join(args[:4], " "), indent(indent(string(out))))
-	if err != nil {
+	if err := d.cutover(ctx, "rollback", d.migration.Name.String(), "--to", "freeze"); err != nil {
 		return err
 	}
 	if _, err := d.checkpoint(ctx, "freeze", 12, complete("freeze", 0)); err != nil {

@@ -64,9 +64,12 @@ func TestMigration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.checkBehind(t, d)
+	lap("what changed on the old side is listed")
 	freeze := passed("freeze")
 	lap("freeze is complete")
 	m.checkJob(t, "journey")
+	m.checkCaughtUp(t, d)
 	m.checkFrozen(t, d, late)
 	m.checkSecrets(t, d)
 	lap("the freeze holds, and opens for one service")
