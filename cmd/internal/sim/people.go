@@ -300,7 +300,7 @@ func (p *people) trouble() {
 	case 8:
 		p.w.Distrust("dana", p.m.Trust.Roles[0])
 	case 9, 10:
-		p.w.SickenFor(to, 0.2, while)
+		p.w.AilFor(to, world.Illness{Errors: 0.2}, while)
 	case 11, 12:
 		p.w.Fail(to, namespace, service, while)
 	case 13:
