@@ -108,7 +108,6 @@ type Reconciler struct {
 	done     effectsDone
 	known    map[string]*knowledge // by branch
 	keeper   keeper
-	slides   slides
 	heads    estate.Heads // as they were last fetched
 	fetched  error        // why they could not be fetched anew; nil if they could
 	reports  reports
@@ -137,8 +136,10 @@ func New(c Config) (*Reconciler, error) {
 		reader:   new(values.Reader),
 		renderer: manifest.NewRenderer(renders),
 		known:    map[string]*knowledge{},
-		keeper:   keeper{of: map[string]*kept{}, failed: map[estate.MigrationName]evidence.Bake{}},
-		slides:   slides{of: map[estate.MigrationName]*slide{}},
+		keeper: keeper{
+			of: map[string]*kept{}, windows: map[estate.MigrationName]phase.Window{},
+			bakes: map[estate.MigrationName]evidence.Bake{}, unwritten: map[estate.MigrationName]evidence.Bake{},
+		},
 	}
 	r.done.register(c.Metrics)
 	c.Metrics.MustRegister(state{r.Reports})

@@ -40,6 +40,5 @@ const (
 	blockedFor  = 10 * time.Minute
 	commentsFor = 5 * time.Second
 	silencesFor = 30 * time.Second
-	proxiesFor  = time.Second
 	checksFor   = 2 * time.Second
 )

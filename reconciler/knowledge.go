@@ -47,8 +47,7 @@ type knowledge struct {
 	open     fresh[[]review.PullRequest]
 	frozen   fresh[[]evidence.FrozenReview]
 	silences fresh[[]evidence.Silence]
-	proxies  fresh[[]evidence.Proxy]
-	checks   fresh[[]evidence.Check]
+	analysis analysis
 	comments map[int]*fresh[[]evidence.Approval] // by pull request
 	blocked  map[string]*fresh[bool]             // whether a developer's commit has our failing status
 	versions map[estate.ServiceID]*fresh[running]
@@ -132,7 +131,7 @@ func (k *knowledge) forget() {
 	k.units = map[estate.ServiceID]standing{}
 	k.refused = map[string]refusal{}
 	for _, f := range []interface{ forget() }{
-		&k.survey, &k.rejected, &k.secrets, &k.roles, &k.running, &k.open, &k.frozen, &k.silences, &k.proxies, &k.checks,
+		&k.survey, &k.rejected, &k.secrets, &k.roles, &k.running, &k.open, &k.frozen, &k.silences, &k.analysis,
 	} {
 		f.forget()
 	}

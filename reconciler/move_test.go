@@ -74,7 +74,7 @@ func TestMoves(t *testing.T) {
 			p, _ := tr.open("canary 100%")
 			tr.mergeBy(p.Number, world.MergeCommit)
 			tr.until("the weight is set", time.Hour, tr.at(100))
-			tr.w.Sicken(tr.w.Migration().To.Cluster, 0.5)
+			tr.w.Ail(tr.w.Migration().To.Cluster, world.Illness{Errors: 0.5})
 			tr.until("it fails", time.Hour, tr.decides(phase.WeightFailed))
 		}, []row{
 			{"on", advance, "eks: canary 100%, attempt 2", "", false},

@@ -108,7 +108,6 @@ func (x *effects) perform(ctx context.Context, a phase.Action) error {
 	case phase.SilenceAlarms, phase.ExpireSilence:
 		return x.silence(ctx, a)
 	case phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake:
-		defer x.forget(func(k *knowledge) { k.proxies.forget(); k.checks.forget() })
 		return x.r.move(ctx, x.d, x.e.Marker, x.e.Edge, a)
 	}
 	return errors.New("no such verb")

@@ -192,10 +192,10 @@ type Alarms interface {
 // Edge is the fleet of proxies that splits the traffic.
 type Edge interface {
 	// Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
-	// answer is in the list, with the reason.
+	// answer, or has no such servers, is in the list, with the reason.
 	Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error)
-	// SetWeight gives server to the weight and server from the rest of 100 at every named proxy, or at none: after an
-	// error those that took it are put back.
+	// SetWeight gives server to the weight and server from the rest of 100 at every named proxy. It raises it at all of
+	// them or at none: after an error those that were raised are put back. It lowers it wherever it can.
 	SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error
 }
 

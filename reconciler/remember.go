@@ -144,8 +144,8 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e 
 }
 
 // journaled writes down what is to be done, does it, and writes down what became of it. Without its intent in the journal
-// nothing is done, but for one thing: traffic that has to go back goes back also when the disk is full. A result may be
-// missing: the world tells it.
+// nothing is done, but for one thing: traffic that has to go back goes back, and what it goes back by is judged, also when
+// the disk is full. A result may be missing: the world tells it.
 func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker, a phase.Action, lowers bool, do func(context.Context) error) error {
 	id, err := r.Journal.Append(ctx, record.Entry{
 		At: r.Now(), Migration: d.migration.Name, Kind: record.Action, Marker: at, Commit: d.head,
@@ -156,7 +156,7 @@ func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker
 	}
 	failed := do(ctx)
 	if err != nil {
-		r.Log.ErrorContext(ctx, "traffic went back without an entry in the journal", "error", err, "reason", a.Reason)
+		r.Log.ErrorContext(ctx, "done without an entry in the journal", "verb", a.Verb, "weight", a.Weight, "reason", a.Reason, "error", err)
 		return failed
 	}
 	outcome, reason := record.Done, ""

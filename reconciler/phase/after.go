@@ -27,6 +27,14 @@ func Raises(a Action, e *evidence.Evidence) bool {
 	return a.Verb == SetWeight && a.Weight > reached(e.Edge)
 }
 
+// Lifts says that an action gives some proxy's new cluster more traffic than it has now, be it a raise, or only a weight
+// that the proxy has lost.
+func Lifts(a Action, e *evidence.Evidence) bool {
+	return a.Verb == SetWeight && slices.ContainsFunc(reachable(e.Edge), func(p evidence.Proxy) bool {
+		return p.To.Weight < a.Weight && (len(a.Items) == 0 || slices.Contains(a.Items, p.Name))
+	})
+}
+
 // Risks says that an action must not be done while an invariant is broken: it raises the traffic, or it deletes something.
 func Risks(a Action, e *evidence.Evidence) bool {
 	return Raises(a, e) || a.Verb == DeletePipeline
@@ -141,6 +149,7 @@ func (s situation) applyWeight(a Action) {
 	each(s.e.Edge.Proxies, func(p *evidence.Proxy) bool {
 		return p.Unreachable == "" && (len(a.Items) == 0 || slices.Contains(a.Items, p.Name))
 	}, func(p *evidence.Proxy) { p.To.Weight, p.From.Weight = a.Weight, 100-a.Weight })
+	s.e.Edge.Steady = nil // what was counted is of another weight
 }
 
 // each changes the elements that match.

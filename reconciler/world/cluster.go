@@ -58,7 +58,7 @@ type cluster struct {
 	sick    map[estate.Release]string
 	rejects map[string]string    // reason by object, for dry runs
 	failing map[string]time.Time // until when the Pods of a service crash, by its name
-	errors  float64              // share of requests that are answered with an error, though Pods are ready
+	illness Illness              // of what answers its requests, though Pods are ready
 }
 
 // live is an object in the cluster. The object itself is replaced, never changed.

@@ -15,7 +15,7 @@ import (
 func (w *World) share() float64 {
 	most := 0
 	for _, x := range w.fleet {
-		if x.down == "" {
+		if w.works(x) {
 			most = max(most, x.to.weight)
 		}
 	}

@@ -128,20 +128,6 @@ func (w *World) Kill(cluster estate.ClusterName, namespace, service string) erro
 	})
 }
 
-// Sicken lets a cluster answer a share of its requests, 0 to 1, with errors although its Pods are ready.
-func (w *World) Sicken(cluster estate.ClusterName, share float64) {
-	_ = w.act(fmt.Sprintf("%s answers %.0f%% with errors", cluster, 100*share), func() error {
-		w.clusters[cluster.String()].errors = share
-		return nil
-	})
-}
-
-// SickenFor lets a cluster answer a share of its requests with errors for a while.
-func (w *World) SickenFor(cluster estate.ClusterName, share float64, d time.Duration) {
-	w.Sicken(cluster, share)
-	w.later(d, cluster.String()+" is well again", func() { w.clusters[cluster.String()].errors = 0 })
-}
-
 func (w *World) later(d time.Duration, name string, do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -238,7 +224,7 @@ func (w *World) TakeOut(proxy, name string) {
 	_ = w.act(name+" is taken out of "+proxy, func() error {
 		for _, s := range []*server{w.fleet[proxy].from, w.fleet[proxy].to} {
 			if s.name == name {
-				s.state = "MAINT"
+				s.state, s.since = stateMaint, w.now
 			}
 		}
 		return nil

@@ -26,7 +26,8 @@ type Options struct {
 	Latency time.Duration
 	// Requests is how many requests users send in a second; default 100.
 	Requests float64
-	// Retreat is within which time traffic has to leave a cluster that answers with errors; default 2m.
+	// Retreat is within which time traffic has to leave a cluster that answers with errors, late or never, at least in part;
+	// default 3m: at the lowest weights it takes that long until there is enough to judge by.
 	Retreat time.Duration
 	// Trace is told every call and event, in one line each; nil for none.
 	Trace func(line string)
@@ -97,7 +98,7 @@ func New(o Options) (*World, error) {
 		o.Requests = 100
 	}
 	if o.Retreat == 0 {
-		o.Retreat = 2 * time.Minute
+		o.Retreat = 3 * time.Minute
 	}
 	if o.Files == nil {
 		o.Files = SampleFiles()

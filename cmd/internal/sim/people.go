@@ -280,7 +280,7 @@ func (p *people) trouble() {
 	namespace, while := namespaceOf(service), time.Duration(10+p.rng.IntN(1200))*time.Second
 	to, from := p.m.To.Cluster, p.m.From.Cluster
 	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: service}
-	switch p.rng.IntN(16) {
+	switch p.rng.IntN(19) {
 	case 0:
 		p.w.Reload(proxy)
 	case 1:
@@ -300,7 +300,7 @@ func (p *people) trouble() {
 	case 8:
 		p.w.Distrust("dana", p.m.Trust.Roles[0])
 	case 9, 10:
-		p.w.SickenFor(to, 0.2, while)
+		p.w.AilFor(to, p.illness(), while)
 	case 11, 12:
 		p.w.Fail(to, namespace, service, while)
 	case 13:
@@ -309,8 +309,22 @@ func (p *people) trouble() {
 	case 14:
 		p.w.FillDisk(while)
 	case 15:
+		p.w.Guard(proxy, while)
+	case 16:
+		p.w.Mislay(proxy, while)
+	case 17: // what fails meets a proxy that takes no weight
+		[]func(string, time.Duration){p.w.Guard, p.w.Mislay}[p.rng.IntN(2)](proxy, while)
+		p.w.AilFor(to, p.illness(), while)
+	case 18:
 		p.w.KeepOut("dana", p.m.Trust.Roles[p.rng.IntN(len(p.m.Trust.Roles))], while)
 	}
+}
+
+// illness is one way in which a cluster does not answer as it should.
+func (p *people) illness() world.Illness {
+	return []world.Illness{
+		{Errors: 0.2}, {Silent: 0.3}, {Latency: 400 * time.Millisecond}, {Down: true},
+	}[p.rng.IntN(4)]
 }
 
 // mend puts right what is still broken.
