@@ -26,7 +26,7 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 	if err := r.observeFrozenPipelines(d, k, e); err != nil {
 		return err
 	}
-	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, d, e.Freeze) })
+	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, e.Freeze) })
 	if err != nil || r.Reviews == nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func isDisabled(doc pipeline.Document) bool {
 }
 
 // runningOld lists the executions of the old stack's pipelines that are under way.
-func (r *Reconciler) runningOld(ctx context.Context, d *desired, f evidence.Freeze) ([]string, error) {
+func (r *Reconciler) runningOld(ctx context.Context, f evidence.Freeze) ([]string, error) {
 	old, applications := map[string]string{}, []string{}
 	for _, p := range f.Pipelines {
 		if open := slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name }); !open {

@@ -68,7 +68,7 @@ func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step
 	switch {
 	case counts && known.State == evidence.SmokePassed && (test.Approval == "" || k.course.at.Phase > of):
 	case test.Approval != "":
-		if s, err = r.approvalOf(ctx, d, k, of, test, s); err != nil || s.State != evidence.SmokePassed || counts || !k.acts {
+		if s, err = r.approvalOf(ctx, k, of, test, s); err != nil || s.State != evidence.SmokePassed || counts || !k.acts {
 			return s, err
 		}
 		// In a later phase it stays, also if the branch is rewritten and the pull request is not known any more.
@@ -97,7 +97,7 @@ const approve = "/approve "
 // approvalOf looks for a person's approval under the pull request that began the phase. Nobody can have tried what was not
 // there: in phase deploy it has to be younger than the first deployment of every service, and in phase freeze, when
 // nothing but the re-sync deploys, younger than the last one.
-func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
+func (r *Reconciler) approvalOf(ctx context.Context, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
 	s.State = evidence.SmokeWaiting
 	number := k.course.began(of)
 	if number == 0 || r.Conversations == nil {

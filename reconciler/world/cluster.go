@@ -3,7 +3,6 @@ package world
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -235,9 +234,4 @@ func (c *cluster) podsOfService(namespace, service string) []*pod {
 	}
 	slices.SortFunc(out, func(a, b *pod) int { return a.number - b.number })
 	return out
-}
-
-// refs are all objects, sorted.
-func (c *cluster) refs() []object.Ref {
-	return slices.SortedFunc(maps.Keys(c.objects), object.Ref.Compare)
 }
