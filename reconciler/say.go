@@ -86,7 +86,6 @@ func (r *Reconciler) foresee(ctx context.Context, d *desired, k *knowledge, to e
 	return r.observe(ctx, d, k)
 }
 
-
 // tellProgress tells the pull request that brought the marker how far it has come, or why it was refused.
 func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) error {
 	newest := k.course.newest
