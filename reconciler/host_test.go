@@ -102,24 +102,24 @@ func (tr *trip) mergeBy(number int, method world.Method) {
 func TestMixedMarker(t *testing.T) {
 	t.Parallel()
 	marker := []estate.File{{Path: markerPath, Data: values.MarkerFile(estate.Marker{Phase: estate.Deploy})}}
-	other := []estate.File{{Path: "docs/notes.md", Data: []byte("more\n")}}
-	for name, commits := range map[string][][]estate.File{
-		"in one commit":     {slices.Concat(other, marker)},
-		"in a second one":   {other, marker},
-		"and another after": {marker, other},
-	} {
-		for _, method := range []world.Method{world.MergeCommit, world.Squash, world.Rebase} {
-			t.Run(fmt.Sprint(name, " by ", method), func(t *testing.T) {
-				t.Parallel()
-				tr := newTrip(t)
-				tr.through("prepare")
-				tr.mergeBy(tr.offer("dana/1", migrationBranch, commits...), method)
-				tr.until("it is refused", time.Minute, tr.decides(phase.MarkerMixed))
-				if d := tr.last.Decision; d.Kind != phase.Refuse || !strings.Contains(d.Reason.Text, "docs/notes.md") || tr.last.Marker.Phase != estate.Prepare {
-					t.Errorf("%s at %s: %s", d.Kind, phase.Title(tr.last.Marker), d.Reason.Text)
+	for _, method := range []world.Method{world.MergeCommit, world.Squash, world.Rebase} {
+		t.Run(string(method), func(t *testing.T) {
+			t.Parallel()
+			tr := newTrip(t)
+			tr.through("prepare")
+			for i, shape := range []string{"in one commit", "in a second one", "with another after"} {
+				path := fmt.Sprintf("docs/%d.md", i)
+				other := []estate.File{{Path: path, Data: []byte("more\n")}}
+				commits := [][][]estate.File{{slices.Concat(other, marker)}, {other, marker}, {marker, other}}[i]
+				tr.mergeBy(tr.offer(fmt.Sprint("dana/", i), migrationBranch, commits...), method)
+				tr.until("the marker "+shape+" is refused", time.Minute, tr.decides(phase.MarkerMixed))
+				if d := tr.last.Decision; d.Kind != phase.Refuse || !strings.Contains(d.Reason.Text, path) || tr.last.Marker.Phase != estate.Prepare {
+					t.Errorf("%s: %s at %s: %s", shape, d.Kind, phase.Title(tr.last.Marker), d.Reason.Text)
 				}
-			})
-		}
+				tr.back(estate.Marker{Phase: estate.Prepare})
+				tr.until("it goes on", time.Hour, func() bool { return tr.last.Decision.Kind == phase.Advance })
+			}
+		})
 	}
 }
 

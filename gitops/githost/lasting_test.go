@@ -1,6 +1,7 @@
 package githost
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"cutover/reconciler/failure"
-	"errors"
 )
 
 func TestLasting(t *testing.T) {

@@ -34,9 +34,10 @@ func TestIllegalMarkers(t *testing.T) {
 		code, says          string // of the refusal, before the merge
 		kind, decides       string // what is decided after it
 	}{
-		// The first two touch no marker of this migration, so that nothing about it is refused. They come before all that leave one.
+		// The first two touch no marker of this migration's branch, so that no marker is refused; but a migration that has nothing
+		// else makes the branch unusable. They come before those that leave a marker behind.
 		{"another migration's", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{{Path: "migrations/other/phase.yaml", Data: []byte("phase: deploy\n")}}, "", "merge",
-			"marker", "marker-elsewhere", "migrations/other/phase.yaml", "advance", "complete"},
+			"marker", "marker-elsewhere", "migrations/other/phase.yaml", "refuse", "branch-unusable"},
 		{"on the main branch", "main", "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n")}, "", "merge",
 			"marker", "marker-elsewhere", "its migration's own branch only", "advance", "complete"},
 		{"skips a phase", m.migration.Branch, "On\n\nCutover-Phase: freeze", []estate.File{marker("phase: freeze\n")}, "", "merge",
