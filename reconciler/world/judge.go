@@ -189,6 +189,7 @@ func (j *judge) intent(w *World, p *Process, at port) {
 		if !j.raises {
 			return // traffic goes back also if that cannot be written down
 		}
+	default: // every other system
 	}
 	if j.journaled && len(p.intents) == 0 && !strings.HasPrefix(w.cause, "propose") && !strings.HasPrefix(w.cause, "delete branch") {
 		w.breach("journal", "an effect without its intent")

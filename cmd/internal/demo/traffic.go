@@ -155,12 +155,12 @@ func (d *Demo) requests(ctx context.Context, total int64) error {
 }
 
 func (d *Demo) shares(list []share) {
-	old, new := d.scenario.Edge.Upstreams[labtest.Old].Cluster, d.scenario.Edge.Upstreams[labtest.New].Cluster
+	from, to := d.scenario.Edge.Upstreams[labtest.Old].Cluster, d.scenario.Edge.Upstreams[labtest.New].Cluster
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "WEIGHT\tREQUESTS\t%s\t%s\tFAILED\t\n", old, new)
+	fmt.Fprintf(table, "WEIGHT\tREQUESTS\t%s\t%s\tFAILED\t\n", from, to)
 	for _, s := range list {
-		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, 100*s.Share(old), 100*s.Share(new), s.Failed)
+		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, 100*s.Share(from), 100*s.Share(to), s.Failed)
 	}
 	_ = table.Flush() // into memory
 	d.say("%s", indent(b.String()))

@@ -160,12 +160,12 @@ func (w *tripwire) String() string {
 // stretch puts the wire around the systems of a place, whose git server is behind it already.
 func (m *moving) stretch(t *testing.T, w *tripwire) {
 	t.Helper()
-	real := m.Config
-	m.Config.Gate = w.before(t, real.Gate, nil, ofGate)
-	m.Lab.Vault.Address = w.before(t, real.Lab.Vault.Address, nil, ofVault)
-	m.Lab.AWS.URL = w.before(t, real.Lab.AWS.URL, nil, ofIAM)
-	m.Lab.Alertmanager.URL = w.before(t, real.Lab.Alertmanager.URL, nil, func(*http.Request, []byte) string { return "Alertmanager: silence" })
-	m.Lab.Clusters = maps.Clone(real.Lab.Clusters)
+	direct := m.Config
+	m.Config.Gate = w.before(t, direct.Gate, nil, ofGate)
+	m.Lab.Vault.Address = w.before(t, direct.Lab.Vault.Address, nil, ofVault)
+	m.Lab.AWS.URL = w.before(t, direct.Lab.AWS.URL, nil, ofIAM)
+	m.Lab.Alertmanager.URL = w.before(t, direct.Lab.Alertmanager.URL, nil, func(*http.Request, []byte) string { return "Alertmanager: silence" })
+	m.Lab.Clusters = maps.Clone(direct.Lab.Clusters)
 	for name, c := range m.Lab.Clusters {
 		c.Kubeconfig = w.kubeconfig(t, name, labtest.Get(t).REST(t, name))
 		m.Lab.Clusters[name] = c
@@ -177,7 +177,7 @@ func (m *moving) stretch(t *testing.T, w *tripwire) {
 	if err := d.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	m.Config = real
+	m.Config = direct
 	w.start = func() (*scenario.Daemon, error) { return m.Start(t.Context(), binary, m.log) }
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -54,7 +55,7 @@ func (p *people) next() time.Time {
 }
 
 // act lets people do what they do in the time since they last acted.
-func (p *people) act() {
+func (p *people) act(ctx context.Context) {
 	now := p.w.Now()
 	if !p.calm && !p.busyAt.IsZero() && !now.Before(p.busyAt) {
 		p.busy()
@@ -64,7 +65,7 @@ func (p *people) act() {
 		p.trouble()
 		p.breaksAt = p.after(p.plan.Trouble)
 	}
-	p.review()
+	p.review(ctx)
 }
 
 // busy is one thing that people do on their own.

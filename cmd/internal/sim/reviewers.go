@@ -14,7 +14,7 @@ import (
 )
 
 // review lets reviewers look at the pull requests that the daemon opened, and give the approvals that it waits for.
-func (p *people) review() {
+func (p *people) review(ctx context.Context) {
 	now := p.w.Now()
 	for _, r := range p.w.Proposed(p.m.Branch) {
 		due, seen := p.due[r.Number]
@@ -37,7 +37,7 @@ func (p *people) review() {
 	}
 	p.approve()
 	if p.calm {
-		p.unstick()
+		p.unstick(ctx)
 	}
 }
 
@@ -67,7 +67,7 @@ func (p *people) approve() {
 }
 
 // unstick lets a person see to what the daemon cannot: a marker that does not count, a weight that failed, a pause.
-func (p *people) unstick() {
+func (p *people) unstick(ctx context.Context) {
 	for _, report := range p.r.Reports() {
 		d := report.Decision
 		if p.w.Now().Sub(p.changed) < 10*time.Minute {
@@ -87,7 +87,7 @@ func (p *people) unstick() {
 		case d.Reason.Code == phase.WeightFailed:
 			p.move(estate.Marker{Phase: estate.Freeze}, "go back: the canary failed")
 		case d.Reason.Code == phase.MainConflict:
-			p.resolve()
+			p.resolve(ctx)
 		}
 	}
 }
@@ -113,16 +113,16 @@ func lastGood(at estate.Marker) estate.Marker {
 }
 
 // resolve takes main's files where both branches changed them.
-func (p *people) resolve() {
-	for _, path := range p.conflicts() {
+func (p *people) resolve(ctx context.Context) {
+	for _, path := range p.conflicts(ctx) {
 		if data := p.w.File(world.Main, path); data != nil {
 			_, _ = p.w.Push("rita", p.m.Branch, []estate.File{{Path: path, Data: data}}, nil, "Take main's "+path)
 		}
 	}
 }
 
-func (p *people) conflicts() []string {
-	d, err := p.w.Another().Ports().Repository.Divergence(context.Background(), p.w.Head(p.m.Branch), p.w.Head(world.Main))
+func (p *people) conflicts(ctx context.Context) []string {
+	d, err := p.w.Another().Ports().Repository.Divergence(ctx, p.w.Head(p.m.Branch), p.w.Head(world.Main))
 	if err != nil {
 		return nil
 	}

@@ -104,8 +104,8 @@ func Run(ctx context.Context, p Plan, trace io.Writer) Result {
 	for result.End == "" {
 		s.calmDown()
 		again := s.pass(ctx)
-		s.people.act()
-		s.sleep(again)
+		s.people.act(ctx)
+		s.sleep(ctx, again)
 		result.End = s.ended(ctx)
 	}
 	s.judge(&result)
@@ -260,11 +260,11 @@ func (s *run) look() {
 }
 
 // sleep lets time pass until something may have changed: not longer than until the branches are looked at again.
-func (s *run) sleep(again time.Time) {
+func (s *run) sleep(ctx context.Context, again time.Time) {
 	now := s.w.Now()
 	until := phase.Earlier(phase.Earlier(again, now.Add(gitPoll)), s.people.next())
-	s.advance(now.Add(s.plan.Pace), func(until time.Time) bool { s.w.Advance(until); return false })
-	s.advance(until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
+	s.advance(ctx, now.Add(s.plan.Pace), func(until time.Time) bool { s.w.Advance(until); return false })
+	s.advance(ctx, until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
 }
 
 // keeper keeps up the weights beside the passes.
@@ -274,7 +274,7 @@ type keeper interface {
 
 // advance lets time pass until then, or until something changed, and meanwhile lets the daemon look after the weights:
 // every second, as it does, while that could change anything, and now and then otherwise.
-func (s *run) advance(until time.Time, pass func(time.Time) bool) {
+func (s *run) advance(ctx context.Context, until time.Time, pass func(time.Time) bool) {
 	keep, ok := any(s.r).(keeper)
 	if !ok {
 		pass(until)
@@ -292,7 +292,7 @@ func (s *run) advance(until time.Time, pass func(time.Time) bool) {
 		if pass(next) {
 			return
 		}
-		if err := keep.KeepTraffic(context.Background()); err != nil && s.trace != nil {
+		if err := keep.KeepTraffic(ctx); err != nil && s.trace != nil {
 			_, _ = fmt.Fprintf(s.trace, "the edge: %v\n", err)
 		}
 	}
