@@ -30,7 +30,7 @@ func (m *moving) checkBehind(t *testing.T, d *scenario.Daemon) {
 	if err := m.AwaitExecution(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.ChangeSecret(t.Context(), m.estate, m.migration, m.migration.Product.String()+"-core/api-db", "password", m.hidden+"-rotated"); err != nil {
+	if err := m.ChangeSecret(t.Context(), m.estate, m.migration, m.migration.Product.String()+"-core/api-db", "password", m.hidden+rotated); err != nil {
 		t.Fatal(err)
 	}
 	m.eventually(t, d, "the plan of the freeze has what changed", func(context.Context) bool {

@@ -58,7 +58,6 @@ func TestMigration(t *testing.T) {
 	m.checkTold(t, d, deploy.Number, deploy.Sha, "deploy")
 
 	// A developer does not know yet that there will be a freeze.
-	m.checkRotated(t, d)
 	values := m.file("search", "values.yaml")
 	late, err := m.Offer(t.Context(), "developer/late", "main", "A change that comes too late", m.changed(t, "main", values, "port: 8080", "port: 8081"))
 	if err != nil {
@@ -124,18 +123,6 @@ func TestMigration(t *testing.T) {
 
 // rotated ends the new value of a secret that somebody changes before the freeze.
 const rotated = "-rotated"
-
-// checkRotated changes a value of the original, which the proposed freeze tells.
-func (m *moving) checkRotated(t *testing.T, d *scenario.Daemon) {
-	t.Helper()
-	if err := m.ChangeSecret(t.Context(), m.estate, m.migration, m.core()+"/api-db", "password", m.hidden+rotated); err != nil {
-		t.Fatal(err)
-	}
-	freeze := m.proposed(t, d, "freeze")
-	m.eventually(t, d, "the changed secret is told", func(context.Context) bool {
-		return len(m.saidOf(t, freeze.Number, "password of "+m.core()+"/api-db")) > 0
-	})
-}
 
 // back rolls back by the command, and its pull request.
 func (m *moving) back(t *testing.T, d *scenario.Daemon, to, checkpoint string) {
