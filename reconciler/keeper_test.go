@@ -164,6 +164,25 @@ func TestOneProxyTakesNoWeight(t *testing.T) {
 	}
 }
 
+// TestNextWeightCannotBeSet: the weight that stands is judged meanwhile.
+func TestNextWeightCannotBeSet(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	tr.w.Guard("edge-2", 5*time.Minute)
+	p, _ := tr.open("canary 100%")
+	if err := tr.w.Merge("reviewer", p.Number, world.MergeCommit); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		tr.mayFail()
+	}
+	tr.w.Ail(tr.w.Migration().To.Cluster, world.Illness{Silent: 0.3})
+	tr.keep(60)
+	if w := tr.w.Weights(); w["edge-1"] > 1 || w["edge-3"] > 1 {
+		t.Errorf("the weights are %v while 100%% cannot be set and requests get no answer", w)
+	}
+}
+
 // TestOneProxyIsStrange: another configuration of one proxy hides none of the others.
 func TestOneProxyIsStrange(t *testing.T) {
 	t.Parallel()

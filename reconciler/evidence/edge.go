@@ -1,6 +1,9 @@
 package evidence
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Edge is the fleet of proxies, and how the weight that they have fares (steps 14 and 15).
 type Edge struct {
@@ -61,12 +64,20 @@ type Bake struct {
 	FailedAt time.Time // when Good began to stand for it
 }
 
-// Stands is the weight that has its traffic once every proxy had it: Weight, or Good after a failure.
+// Stands is the weight that has its traffic once every proxy had it: Weight, or Good after a failure, or the one before
+// while Weight is only going to be set.
 func (b Bake) Stands() int {
-	if b.Failed != "" {
+	switch {
+	case b.Failed != "":
 		return b.Good
+	case b.Begun():
+		return b.Weight
 	}
-	return b.Weight
+	answered := slices.DeleteFunc(slices.Clone(b.Baseline), func(p Proxy) bool { return p.Unreachable != "" })
+	if len(answered) == 0 {
+		return 0
+	}
+	return slices.MinFunc(answered, func(p, q Proxy) int { return p.To.Weight - q.To.Weight }).To.Weight
 }
 
 // Check is one analysis of the weight that bakes.

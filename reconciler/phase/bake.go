@@ -144,8 +144,8 @@ func withoutServer(s situation) []string {
 }
 
 // Judged says that a weight is judged by its checks: as long as it has traffic, although it may have passed long ago, or
-// be the one that was gone back to.
-func Judged(b evidence.Bake) bool { return b.Begun() && b.Stands() > 0 }
+// be the one that was gone back to, or the one before the one that is going to be set: that may take long.
+func Judged(b evidence.Bake) bool { return b.Commit != "" && b.Stands() > 0 }
 
 // Measured says whether the migration's queries are about the weight that stands. They look back, nobody knows how far:
 // after a failure they still tell of the weight that failed, until the one that was gone back to has stood for its bake
@@ -195,6 +195,8 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 		b.Passed, b.Good = true, a.Weight
 	case FailBake:
 		switch {
+		case b.Failed == "" && !b.Begun(): // the one before it fails, so that it is not set
+			b.Weight, b.Good, b.Failed = a.Weight, stepBefore(m, a.Weight), a.Reason
 		case b.Failed != "": // the one that was gone back to fails as well
 			b.Good, b.Failed = stepBefore(m, b.Good), fmt.Sprintf("%s; then %d%%: %s", b.Failed, b.Good, a.Reason)
 		case b.Good >= a.Weight: // it had passed

@@ -35,12 +35,12 @@ func checkNames(m *estate.Migration) []string {
 // EdgeChecks compares what the proxies counted at the two clusters: the share of failed requests, and how long an answer
 // takes. Of a weight that bakes, or has passed, all is compared since its bake began, and what was counted lately as well:
 // after hours new failures would be lost among all that went well. It fails if either does. Of a weight that was gone
-// back to only what was counted lately is its own.
+// back to, or that another one is going to follow, only what was counted lately is its own.
 func EdgeChecks(e evidence.Edge) []evidence.Check {
 	old := tallyOf(e.Bake.Old)
 	lately, since := countedSince(e, e.Lately), countedSince(e, e.Bake.Baseline)
 	recent := compare(lately.or(since.from).or(old))
-	if e.Bake.Failed != "" {
+	if e.Bake.Failed != "" || !e.Bake.Begun() {
 		return recent
 	}
 	out := compare(since.or(old))

@@ -141,7 +141,7 @@ func reached(e evidence.Edge) int {
 	case bake.Begun(), everywhere(e, bake.Weight):
 		return bake.Weight
 	default:
-		return lowest(evidence.Edge{Proxies: bake.Baseline})
+		return bake.Stands()
 	}
 }
 

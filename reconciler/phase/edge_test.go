@@ -130,7 +130,7 @@ var edgeScenes = []scene{
 	{"all of the traffic too", canary(100), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
 	{"while the next weight is due", canary(25), also(unbaked, edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"what has passed need not be measured on", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) }), "advance step 0: complete until +2s"},
-	{"a weight that is going to be set is not judged by the one before", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Checks = checks(evidence.Fail) }), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"a weight is not set while the one before it fails", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
 	{"what was gone back to fails as well", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
 	{"at 0% there is nothing to judge", canary(5), edge(func(e *evidence.Edge) {
 		failed(e)
@@ -197,6 +197,10 @@ func TestWhatIsNotedOfABake(t *testing.T) {
 	e.Edge.Bake.Commit, e.Edge.Proxies = earlier, proxies(5)
 	if b := phase.Noted(m, &e, phase.Action{Verb: phase.BeginBake, Weight: 5}, t0); b.Commit != earlier || !b.Begun() || b.Good != 1 {
 		t.Errorf("what was going to be set is set, for the marker that it was meant for: %+v", b)
+	}
+	intended(&e.Edge)
+	if b := phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: 1, Reason: "slow"}, t0); b.Weight != 1 || b.Good != 0 || b.Stands() != 0 || b.Failed != "slow" {
+		t.Errorf("the weight before the one that was going to be set fails: %+v", b)
 	}
 	lost := e
 	lost.Edge.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
