@@ -135,6 +135,21 @@ func (w *tripwire) alive(t *testing.T) *scenario.Daemon {
 	return w.daemon
 }
 
+// kill ends the running daemon.
+func (w *tripwire) kill(t *testing.T) {
+	t.Helper()
+	d := w.alive(t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.daemon != d {
+		return
+	}
+	if err := d.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	w.daemon = nil
+}
+
 // dead tells whether the tripwire has killed a daemon.
 func (w *tripwire) dead(d *scenario.Daemon) bool {
 	w.mu.Lock()
