@@ -135,7 +135,7 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		since = len(changes) - 1 // a history of which nothing is known: only its newest marker is anybody's decision
 	}
 	kept.newest.Before = last.Marker
-	if since < len(changes) && walked.newest.PullRequest != 0 {
+	if since < len(changes) && walked.newest.Reviewed {
 		return kept.follow(m, changes[since:])
 	}
 	kept.refused = phase.Reason{Code: phase.MarkerLost, Text: fmt.Sprintf(

@@ -79,7 +79,7 @@ type seen struct {
 	pods     podCount
 	standing standing
 	history  history
-	asked    bool // Spinnaker was asked for the history
+	asked    bool // history is all that there is
 	present  string
 }
 
@@ -108,8 +108,8 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	}
 	if p, ok := deploys[id]; ok && u.mode == estate.ByPipeline {
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
-		s.asked = err == nil
 	}
+	s.asked = err == nil
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
 		s.history.ours = []evidence.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
 	}

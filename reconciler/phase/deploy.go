@@ -105,6 +105,7 @@ func deployWave(at situation, class estate.Class) Progress {
 		if s.Pinned.IsZero() && s.Blocked == "" {
 			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, at.m.From.Cluster, s.Unknown)
 			halts++
+			p.Until = Earlier(p.Until, at.now.Add(glance)) // nothing tells of a change in the old cluster
 			continue
 		}
 		switch state, reason, until := stand(s, at.now); state {

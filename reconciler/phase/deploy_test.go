@@ -17,9 +17,9 @@ var deployScenes = []scene{
 		e.Services = []evidence.Service{service("web", estate.Stateless)}
 	}), "do step 6: namespaces-pending\n  create-namespace core"},
 	{"versions before services", deploy, services(service("web", estate.Stateless, unpinned)), "do step 6: versions-pending\n  pin-versions migration/eks"},
-	{"unknown version holds", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "hold step 6: version-unknown"},
+	{"unknown version holds", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "hold step 6: version-unknown until +5s"},
 	{"an unknown version does not stop the others of its wave", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} }), service("api", estate.Stateless)),
-		"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
+		"do step 6: deploying until +5s\n  deploy orbit/core/api [cutover.api.d1.1]"},
 	{"unknown version of an exclusive service does not", deploy, services(service("push", estate.Exclusive, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "advance step 0: complete"},
 	{"as many as are allowed at once", deploy, services(service("a", estate.Stateless), service("b", estate.Stateless), service("c", estate.Stateless)),
 		"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.1]\n  deploy orbit/core/b [cutover.b.d1.1]"},

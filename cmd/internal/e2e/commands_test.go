@@ -48,7 +48,7 @@ func TestCommands(t *testing.T) {
 	c.check(t, 3, "plan --exit-code", `
 migration/move at COMMIT, marker prepare
   do (secrets-pending): 2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match
-  step 2  copy-secrets  orbit-prod2  2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match  undo: nothing to do: what the copy held stays in Vault as an older version
+  step 2  copy-secrets  orbit-prod2  2 keys of 2 secrets in the copy are not as they should be: PRODUCT-core/api-db, PRODUCT-core/api-match; whether secret-sync may read the copy is not checked, as the daemon's configuration has no vault.syncRoles  undo: nothing to do: what the copy held stays in Vault as an older version
 `)
 	c.check(t, 3, "drift --exit-code", `
 migration/move at COMMIT, marker prepare
