@@ -114,9 +114,10 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		return walked
 	}
 	last := n.Counted[len(n.Counted)-1]
-	if slices.ContainsFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }) {
-		whole := *walked
-		whole.reached = max(walked.reached, n.Reached) // also by markers that the history has lost since
+	if i := slices.IndexFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }); i >= 0 {
+		whole := *walked // with the markers that the history has lost since
+		whole.counted = slices.Concat(n.Counted, walked.counted[i+1:])
+		whole.reached = max(walked.reached, n.Reached)
 		return &whole
 	}
 	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, newest: walked.newest, says: walked.says}
