@@ -50,6 +50,8 @@ func (j *judge) excused(thing string) bool {
 }
 
 // The names of what can be broken.
+const thingSilences = "silences"
+
 func thingIn(cluster, service string) string { return cluster + "/" + service }
 func thingPipelines(service string) string   { return "pipelines/" + service }
 func thingGlass(service string) string       { return "break-glass/" + service }

@@ -242,6 +242,7 @@ func (w *World) Send(proxy string, n int) {
 // EndSilences lets somebody end every silence of ours.
 func (w *World) EndSilences(by string) {
 	_ = w.act(by+" ends our silences", func() error {
+		w.judge.trouble(w, thingSilences)
 		for _, s := range w.alarms.silences {
 			if s.ours && s.Ends.After(w.now) {
 				s.Ends = w.now

@@ -33,6 +33,7 @@ func (w *World) Start() *Process {
 	w.counts.Processes++
 	w.process = &Process{w: w, intents: map[int64]bool{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 	clear(w.answers)
+	w.judge.sick.lasted = 0 // what the process before had counted has died with it
 	w.trace("process %d starts", w.counts.Processes)
 	return w.process
 }

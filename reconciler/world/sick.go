@@ -48,10 +48,12 @@ func (w *World) crashing(c *cluster) bool {
 // the traffic back in time; only a dead process and proxies that nobody reaches excuse it.
 func (w *World) endure(d time.Duration) {
 	s := &w.judge.sick
-	if share := w.share(); !w.suffers() || share < s.share { // it goes back, step by step
+	share := w.share()
+	if !w.suffers() || share < s.share { // it goes back, step by step
 		*s = sickness{share: share}
 		return
 	}
+	s.share = share // somebody may have raised it meanwhile
 	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) {
 		return
 	}

@@ -169,11 +169,16 @@ func (w *World) serve(x *proxy, requests float64) {
 		share   float64
 		cluster estate.ClusterName
 	}{{x.from, from, w.migration.From.Cluster}, {x.to, to, w.migration.To.Cluster}} {
-		s, sent, ill := part.server, requests*part.share, w.clusters[part.cluster.String()].illness
+		c := w.clusters[part.cluster.String()]
+		s, sent, ill := part.server, requests*part.share, c.illness
+		failing := ill.failing()
+		if len(w.judge.clients) > 0 && len(w.serving(c)) == 0 {
+			failing = 1 // the ingress answers 503
+		}
 		s.sessions += sent
 		s.requests += sent
 		s.answered += sent * (1 - ill.Silent)
-		s.failures += sent * ill.failing()
+		s.failures += sent * failing
 		if sent > 0 {
 			s.latency = goodLatency + ill.Latency
 		}

@@ -179,13 +179,9 @@ func (s *run) pass(ctx context.Context) time.Time {
 	s.touch(&scope)
 	s.w.Looks(scope == reconciler.Full)
 	if s.heads == nil || now.Sub(s.fetched) >= gitPoll || s.hooked() {
-		heads, err := s.process.Ports().Repository.Fetch(ctx)
-		if err != nil {
-			return s.failed(err)
-		}
-		s.heads, s.fetched = heads, s.w.Now()
+		s.heads, s.fetched = nil, s.w.Now()
 	}
-	again, err := s.r.Pass(ctx, s.heads, scope)
+	again, err := s.r.Once(ctx, &s.heads, scope)
 	if scope == reconciler.Full {
 		s.full = now
 	}
