@@ -28,7 +28,10 @@ import (
 	"cutover/reconciler/world"
 )
 
-func main() {
+func main() { os.Exit(simulate()) }
+
+// simulate returns the exit code.
+func simulate() int {
 	n := flag.Int("n", 1000, "how many migrations")
 	seed := flag.Uint64("seed", 1, "seed of the first; the others follow it")
 	verbose := flag.Bool("v", false, "print what happens in each")
@@ -49,8 +52,9 @@ func main() {
 	})
 	total.Print(os.Stdout, time.Since(began))
 	if total.Failed > 0 {
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // Total sums up many runs.
