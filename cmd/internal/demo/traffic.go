@@ -160,7 +160,7 @@ func (d *Demo) shares(list []share) {
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "WEIGHT\tREQUESTS\t%s\t%s\tFAILED\t\n", from, to)
 	for _, s := range list {
-		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, 100*s.Share(from), 100*s.Share(to), s.Failed)
+		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, s.Share(from), s.Share(to), s.Failed)
 	}
 	_ = table.Flush() // into memory
 	d.say("%s", indent(b.String()))
