@@ -27,11 +27,22 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 		return err
 	}
 	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, e.Freeze) })
-	if err != nil || r.Reviews == nil {
+	if err != nil {
 		return err
+	}
+	k.hold(isStill(e.Freeze))
+	if r.Reviews == nil {
+		return nil
 	}
 	e.Freeze.Reviews, err = k.frozen.get(r.Now(), touchingFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
 	return err
+}
+
+// isStill tells whether nothing changes what the old cluster runs, but what break-glass lets through.
+func isStill(f evidence.Freeze) bool {
+	return len(f.Running)+len(f.Foreign) == 0 && !slices.ContainsFunc(f.Pipelines, func(p evidence.FrozenPipeline) bool {
+		return !p.Frozen && !slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name })
+	})
 }
 
 // longestBreakGlass is how long an exception from the freeze lasts at most, from the commit that names it.
@@ -228,6 +239,7 @@ func (x *effects) freezePipeline(ctx context.Context, a phase.Action) error {
 		return fmt.Errorf("%w: application %s has no pipeline with id %s", failure.ErrConflict, application, a.Key)
 	}
 	defer x.changed(application)
+	defer x.forget(func(k *knowledge) { k.running.forget() }) // one may have begun before it was locked
 	if a.Verb == phase.FreezePipeline {
 		doc = pipeline.Freeze(doc, freezeReason(x.d))
 	} else if doc, ok = pipeline.Thaw(doc); !ok {

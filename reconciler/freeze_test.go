@@ -7,6 +7,8 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/gitops/review"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/record"
 	"cutover/reconciler/world"
 )
 
@@ -55,4 +57,38 @@ func (tr *trip) blocked(number int) bool {
 		}
 	}
 	return false
+}
+
+// TestALateReleaseIsPinned deploys to the old cluster shortly before it is frozen, at any time since the
+// versions were read last: the re-sync does not end without it.
+func TestALateReleaseIsPinned(t *testing.T) {
+	t.Parallel()
+	for _, before := range []time.Duration{2, 8, 14, 20, 26} {
+		before *= time.Second
+		t.Run(before.String(), func(t *testing.T) {
+			t.Parallel()
+			tr := newTrip(t)
+			tr.through("prepare")
+			tr.through("deploy")
+			tr.until("the pull request freeze", time.Hour, func() bool { _, ok := tr.open("freeze"); return ok })
+			p, _ := tr.open("freeze")
+			tr.changed(time.Minute)
+			if err := tr.w.Deploy("dana", "profile", "1.9.0"); err != nil {
+				t.Fatal(err)
+			}
+			tr.changed(before)
+			tr.merge(p.Number)
+			for end := tr.w.Now().Add(time.Hour); tr.last.Marker.Phase != estate.Freeze || tr.last.Decision.Step <= 9; tr.changed(time.Second) {
+				if tr.w.Now().After(end) {
+					t.Fatalf("step 9 does not end: %s", tr.last.Decision.Reason.Text)
+				}
+			}
+			for _, e := range tr.w.Entries() {
+				if e.Outcome == record.Done && e.Verb == string(phase.PinVersions) && strings.Contains(e.Reason, "1.9.0") {
+					return
+				}
+			}
+			t.Errorf("the release is not pinned, and step %d has begun: %s", tr.last.Decision.Step, tr.last.Decision.Reason.Text)
+		})
+	}
 }

@@ -44,6 +44,7 @@ type knowledge struct {
 	roles    fresh[[]evidence.Role]
 	trust    estate.Trust // that roles were asked for
 	running  fresh[[]string]
+	still    bool // the old stack does not change any more
 	open     fresh[[]review.PullRequest]
 	frozen   fresh[[]evidence.FrozenReview]
 	silences fresh[[]evidence.Silence]
@@ -163,6 +164,14 @@ func entry[K comparable, V any](m map[K]*V, key K) *V {
 		m[key] = new(V)
 	}
 	return m[key]
+}
+
+// hold notes whether the old stack changes any more. What was read of it before it stood still may be old.
+func (k *knowledge) hold(still bool) {
+	if still && !k.still {
+		clear(k.versions)
+	}
+	k.still = still
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.

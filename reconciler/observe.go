@@ -41,10 +41,10 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		{"the new cluster", estate.Prepare, true, r.observeSurvey},
 		{"roles", estate.Prepare, false, r.observeRoles},
 		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
+		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze}, // before the versions that it holds still
 		{"namespaces", estate.Deploy, true, r.observeNamespaces},
 		{"services", estate.Deploy, true, r.observeServices},
 		{"smoke tests", estate.Deploy, true, r.observeSmoke},
-		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze},
 		{"the base branch", estate.Freeze, false, r.observeMain},
 		{"singletons", estate.Freeze, true, r.observeLinks},
 		{"silences", estate.Canary, false, r.observeSilences},

@@ -104,7 +104,7 @@ func (r *Reconciler) approvalOf(ctx context.Context, k *knowledge, of estate.Pha
 		s.Reason = "no pull request brought the marker, so that nobody can approve under it"
 		return s, nil
 	}
-	s.Reason = fmt.Sprintf("somebody has to write \"%s%s\" under pull request #%d: %s", approve, test.Name, number, test.Approval)
+	s.Reason = ""
 	said, err := k.commentsOf(number).get(r.Now(), commentsFor, func() ([]evidence.Approval, error) {
 		return r.approvals(ctx, number)
 	})
@@ -113,8 +113,12 @@ func (r *Reconciler) approvalOf(ctx context.Context, k *knowledge, of estate.Pha
 	}
 	since := deployedAt(k, of)
 	for _, a := range said {
-		if a.Name == test.Name && (!a.At.Before(since) || k.course.at.Phase > of) {
+		switch {
+		case a.Name != test.Name:
+		case !a.At.Before(since) || k.course.at.Phase > of:
 			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
+		case s.State == evidence.SmokeWaiting:
+			s.Reason = fmt.Sprintf("%s approved what ran before the deployment of %s", a.By, since.UTC().Format(time.TimeOnly))
 		}
 	}
 	return s, nil
