@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=unknown
-RUN make build VERSION="${VERSION}" \
+RUN make programs VERSION="${VERSION}" \
  && echo 'cutover:x:65532:65532::/home/cutover:/sbin/nologin' >/tmp/passwd \
  && mkdir -p /tmp/home/cutover
 

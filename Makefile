@@ -18,7 +18,7 @@ export GOFLAGS     := $(strip $(GOFLAGS) -trimpath -buildvcs=false)
 BUILD := go build -ldflags '-s -w -X main.version=$(VERSION)'
 LINT  := go tool -modfile=hack/tools/go.mod golangci-lint
 
-.PHONY: help setup build demo lab test lint fmt simulate fuzz golden image check clean
+.PHONY: help setup build programs demo lab test lint fmt simulate fuzz golden image check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,12 @@ help: ## List the targets
 setup: ## Install from the system what is missing; the other targets do it themselves
 	@hack/setup.sh
 
-build: setup ## Build the programs of cmd/ into bin/
+build: setup programs ## Build cutover and secret-sync into bin/
+
+# What build does once Go is there; the image is built by it.
+programs:
 	@mkdir -p bin
-	$(BUILD) -o bin/ ./cmd/...
+	$(BUILD) -o bin/ ./cmd/cutover ./cmd/secret-sync
 
 demo: build ## Show the program at work on real servers; ARGS=--exit ends by itself
 	bin/cutover demo $(ARGS)

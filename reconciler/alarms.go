@@ -31,7 +31,7 @@ func (r *Reconciler) observeSilences(ctx context.Context, d *desired, k *knowled
 func (x *effects) silence(ctx context.Context, a phase.Action) error {
 	defer x.forget(func(k *knowledge) { k.silences.forget() })
 	if a.Verb == phase.ExpireSilence {
-		return x.r.Alarms.Expire(ctx, a.Key)
+		return x.r.Alarms.Expire(ctx, a.Key, x.r.silenceOwner(x.d))
 	}
 	alarms, now := x.d.migration.Alarms, x.r.Now()
 	s := evidence.Silence{

@@ -47,6 +47,8 @@ type Config struct {
 	Generator generator.Options
 	// Email is the owner that new Spinnaker applications get.
 	Email string
+	// SpinnakerUI is the address of Spinnaker's pages, where people look at executions; "" if it is not known.
+	SpinnakerUI string
 	// Pushed lets a marker count that was pushed without a pull request.
 	Pushed bool
 	// Repair puts drift right; without it, drift is only reported.
@@ -94,8 +96,8 @@ func (c *Config) validate() error {
 	)
 }
 
-// renders is how many renders are remembered: those of a large estate, before and after a change of all.
-const renders = 2048
+// renders is how many renders are remembered: those of both stacks of a large estate, before and after a change of all.
+const renders = 4096
 
 // Reconciler brings the world to what the migrations' branches say. One goroutine calls Run or Pass; the others
 // may read Reports.
@@ -106,7 +108,6 @@ type Reconciler struct {
 	done     effectsDone
 	known    map[string]*knowledge // by branch
 	keeper   keeper
-	slides   slides
 	heads    estate.Heads // as they were last fetched
 	fetched  error        // why they could not be fetched anew; nil if they could
 	reports  reports
@@ -135,8 +136,10 @@ func New(c Config) (*Reconciler, error) {
 		reader:   new(values.Reader),
 		renderer: manifest.NewRenderer(renders),
 		known:    map[string]*knowledge{},
-		keeper:   keeper{of: map[string]*kept{}, failed: map[estate.MigrationName]evidence.Bake{}},
-		slides:   slides{of: map[estate.MigrationName]*slide{}},
+		keeper: keeper{
+			of: map[string]*kept{}, windows: map[estate.MigrationName]phase.Window{},
+			bakes: map[estate.MigrationName]evidence.Bake{}, unwritten: map[estate.MigrationName]evidence.Bake{},
+		},
 	}
 	r.done.register(c.Metrics)
 	c.Metrics.MustRegister(state{r.Reports})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ func (r *Reconciler) converse(ctx context.Context, o outlook, k *knowledge) erro
 	if err != nil {
 		return err
 	}
+	k.keepReviews(open, r.Now())
 	return errors.Join(
 		r.propose(ctx, o, k, open),
 		r.judgeReviews(ctx, o, k, open),
@@ -37,6 +39,25 @@ func (r *Reconciler) converse(ctx context.Context, o outlook, k *knowledge) erro
 
 func (r *Reconciler) openReviews(ctx context.Context, k *knowledge) ([]review.PullRequest, error) {
 	return k.open.get(r.Now(), reviewsFor, func() ([]review.PullRequest, error) { return r.Reviews.Open(ctx) })
+}
+
+// What was said is remembered for at least a while, and of so much at most.
+const (
+	saidFor  = time.Hour
+	mostSaid = 1000
+)
+
+// keepReviews drops what is known of pull requests that are open no more.
+func (k *knowledge) keepReviews(open []review.PullRequest, now time.Time) {
+	keys, numbers := map[string]bool{}, map[string]bool{}
+	for _, p := range open {
+		keys[pathsKey(p)], numbers[fmt.Sprint(p.Number)] = true, true
+	}
+	maps.DeleteFunc(k.paths, func(key string, _ changedPaths) bool { return !keys[key] })
+	maps.DeleteFunc(k.plans, func(number string, _ plan) bool { return !numbers[number] })
+	if len(k.said) > mostSaid {
+		maps.DeleteFunc(k.said, func(_ string, s said) bool { return now.Sub(s.at) > saidFor })
+	}
 }
 
 // AdvanceBranch is the branch from which a marker is proposed.
@@ -89,12 +110,9 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 	if o.decision.Kind != phase.Advance {
 		return nil
 	}
-	next, ok := phase.Following(m, at)
+	next, ok := phase.Proposal(m, at)
 	if !ok {
 		return nil
-	}
-	if m.Edge.Auto && next.Phase == estate.Canary {
-		next.Weight = m.Edge.Steps[len(m.Edge.Steps)-1].Weight // the weights between follow by themselves
 	}
 	draft := MarkerDraft(m, at, next)
 	var told proposed
@@ -131,16 +149,24 @@ func (r *Reconciler) propose(ctx context.Context, o outlook, k *knowledge, open 
 	return r.judgeReview(ctx, o, k, p)
 }
 
-// tidyBranches deletes the branch of a checkpoint that has been merged.
+// tidyBranches deletes the branch of a checkpoint that has been merged, as it was merged: one that has moved on since is
+// proposed from anew, as cutover rollback does to stay where it is.
 func (r *Reconciler) tidyBranches(ctx context.Context, o outlook, k *knowledge, open []review.PullRequest) error {
-	branch := AdvanceBranch(&o.desired.migration, k.course.at)
-	used := slices.ContainsFunc(open, func(p review.PullRequest) bool { return p.Head == branch })
-	if _, ok := k.heads[branch]; !ok || used || k.course.newest.PullRequest == 0 {
+	branch, newest := AdvanceBranch(&o.desired.migration, k.course.at), k.course.newest
+	head, ok := k.heads[branch]
+	used := func(p review.PullRequest) bool { return p.Head == branch && !p.Fork }
+	if !ok || newest.PullRequest == 0 || head != k.arrivals[newest.Commit].head || slices.ContainsFunc(open, used) {
 		return nil
 	}
-	err := r.Branches.DeleteBranch(ctx, branch)
-	if err == nil {
+	// A host closes the pull requests of a branch that is deleted, and the list of open ones may be older than the branch.
+	k.open.forget()
+	open, err := r.openReviews(ctx, k)
+	if err != nil || slices.ContainsFunc(open, used) {
+		return err
+	}
+	if err = r.Branches.DeleteBranch(ctx, branch, head); err == nil || errors.Is(err, failure.ErrConflict) {
 		delete(k.heads, branch)
+		return nil
 	}
 	return err
 }
@@ -165,7 +191,10 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	if err != nil {
 		return err
 	}
-	touched := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !markerFile.MatchString(path) })
+	touched := slices.DeleteFunc(slices.Clone(paths.list), func(path string) bool { return !markerFile.MatchString(path) })
+	if paths.untold != "" && p.Base == d.migration.Branch {
+		touched = []string{d.migration.MarkerPath()} // perhaps
+	}
 	switch {
 	case len(touched) == 0:
 		return nil
@@ -176,10 +205,12 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	if err != nil {
 		return err
 	}
+	if paths.untold != "" && to == k.course.says {
+		return nil // it leaves the marker as it is
+	}
 	if reason.Code == "" {
 		return r.showPlan(ctx, o, k, p, to)
 	}
-	status := review.Status{Context: statusContext(d, to), State: review.Failure, Text: "Refused: " + reason.Text}
 	var closed error
 	if reason.Code == phase.MarkerSkips && !p.Fork && strings.HasPrefix(p.Head, "advance/"+d.migration.Name.String()+"/") {
 		// A proposal of our own from before a rollback: it is opened anew when its turn comes.
@@ -188,13 +219,13 @@ func (r *Reconciler) judgeReview(ctx context.Context, o outlook, k *knowledge, p
 	}
 	return errors.Join(
 		closed,
-		r.setStatus(ctx, k, p.Commit, status),
-		r.comment(ctx, k, p.Number, "plan", text("plan", map[string]any{"Title": phase.Title(to), "Refused": reason.Text}), reason.Text),
+		r.setStatus(ctx, k, p.Commit, refusedStatus(d, to, reason)),
+		r.comment(ctx, k, p.Number, "plan", refusedText(to, reason), string(reason.Code)+reason.Text),
 	)
 }
 
 // markerOf is the marker that a pull request proposes, and why it would be refused.
-func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, paths, touched []string) (estate.Marker, phase.Reason, error) {
+func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p review.PullRequest, paths changedPaths, touched []string) (estate.Marker, phase.Reason, error) {
 	m := &o.desired.migration
 	refused := func(code phase.Code, format string, args ...any) phase.Reason {
 		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
@@ -205,6 +236,9 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 		}
 	}
 	data, err := r.Reviews.File(ctx, p.Commit, m.MarkerPath())
+	if errors.Is(err, failure.ErrNotFound) && paths.untold != "" {
+		return k.course.says, phase.Reason{}, nil // its branch never had one
+	}
 	if errors.Is(err, failure.ErrNotFound) {
 		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
 	}
@@ -217,7 +251,10 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 	}
 	e := evidence.Marker{
 		Commit: p.Commit, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
-		Others: slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == m.MarkerPath() }),
+		Others: slices.DeleteFunc(slices.Clone(paths.list), func(path string) bool { return path == m.MarkerPath() }),
+	}
+	if paths.untold != "" {
+		e.Others = []string{tooMany}
 	}
 	if commits, err := r.History.Between(o.head, p.Commit); err == nil && !p.Fork {
 		e.Trailer = ""
@@ -232,14 +269,25 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 
 func pathsKey(p review.PullRequest) string { return fmt.Sprint(p.Number, " ", p.Commit) }
 
-func (r *Reconciler) pathsOf(ctx context.Context, k *knowledge, p review.PullRequest) ([]string, error) {
+// changedPaths are the paths that a pull request changes, or why the host does not tell them: it is too large.
+type changedPaths struct {
+	list   []string
+	untold string
+}
+
+// pathsOf remembers also what the host does not tell: one large pull request of anybody must not stop a migration.
+func (r *Reconciler) pathsOf(ctx context.Context, k *knowledge, p review.PullRequest) (changedPaths, error) {
 	key := pathsKey(p)
 	if paths, ok := k.paths[key]; ok {
 		return paths, nil
 	}
-	paths, err := r.Reviews.Paths(ctx, p.Number)
-	if err != nil {
-		return nil, fmt.Errorf("paths of pull request #%d: %w", p.Number, err)
+	list, err := r.Reviews.Paths(ctx, p.Number)
+	paths := changedPaths{list: list}
+	switch {
+	case errors.Is(err, failure.ErrRefused):
+		paths.untold = err.Error()
+	case err != nil:
+		return changedPaths{}, fmt.Errorf("paths of pull request #%d: %w", p.Number, err)
 	}
 	k.paths[key] = paths
 	return paths, nil

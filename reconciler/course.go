@@ -19,6 +19,8 @@ type course struct {
 	reached estate.Phase    // the furthest phase that was ever reached
 	// counted are the markers that counted, oldest first.
 	counted []countedMarker
+	// unasked says why the git host could not tell how a newer marker came: what counted last stands meanwhile.
+	unasked error
 }
 
 type countedMarker struct {
@@ -39,16 +41,27 @@ type writtenMarker struct {
 	mistakes string // with file and line, if it cannot be read
 }
 
-// began is the pull request that began a phase the last time; 0 if none did. One that only paused or resumed it, or that
+// began is the marker that began a phase the last time; zero if none did. One that only paused or resumed it, or that
 // changed the weight, began nothing.
-func (c *course) began(p estate.Phase) int {
-	number := 0
+func (c *course) began(p estate.Phase) countedMarker {
+	var out countedMarker
 	for i, m := range c.counted {
 		if m.Marker.Phase == p && (i == 0 || c.counted[i-1].Marker.Phase != p) {
-			number = m.PullRequest
+			out = m
 		}
 	}
-	return number
+	return out
+}
+
+// linked is the commit of the marker that last began the freeze, or took it back; "" before the first.
+func (c *course) linked() string {
+	commit, frozen := "", false
+	for _, m := range c.counted {
+		if is := m.Marker.Phase >= estate.Freeze; is != frozen {
+			commit, frozen = m.Commit, is
+		}
+	}
+	return commit
 }
 
 // follow is the course after more changes of the marker, oldest first: each counts or not by what had counted before it.
@@ -101,9 +114,10 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		return walked
 	}
 	last := n.Counted[len(n.Counted)-1]
-	if slices.ContainsFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }) {
-		whole := *walked
-		whole.reached = max(walked.reached, n.Reached) // also by markers that the history has lost since
+	if i := slices.IndexFunc(walked.counted, func(c countedMarker) bool { return c.Commit == last.Commit }); i >= 0 {
+		whole := *walked // with the markers that the history has lost since
+		whole.counted = slices.Concat(n.Counted, walked.counted[i+1:])
+		whole.reached = max(walked.reached, n.Reached)
 		return &whole
 	}
 	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, newest: walked.newest, says: walked.says}
@@ -122,13 +136,27 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		since = len(changes) - 1 // a history of which nothing is known: only its newest marker is anybody's decision
 	}
 	kept.newest.Before = last.Marker
-	if since < len(changes) && walked.newest.PullRequest != 0 {
+	if since < len(changes) && walked.newest.Reviewed {
 		return kept.follow(m, changes[since:])
 	}
 	kept.refused = phase.Reason{Code: phase.MarkerLost, Text: fmt.Sprintf(
 		"%s had marker %s of commit %.10s, and its history has it no more: somebody has rewritten the branch; bring that commit back, or merge a new pull request with a marker",
 		m.Branch, last.Marker, last.Commit)}
 	return &kept
+}
+
+// alone is the course as far as it is remembered, while nobody can tell how the markers of the history came. No part of a
+// walk stands in for it: a marker in the middle, or the first of a pull request's, asks for less than what was reached.
+// Where nothing has counted yet there is none.
+func (n noted) alone(why error) *course {
+	if len(n.Counted) == 0 {
+		return nil
+	}
+	last := n.Counted[len(n.Counted)-1]
+	newest := evidence.Marker{
+		Commit: last.Commit, PullRequest: last.PullRequest, Trailer: last.Marker.Phase.String(), Before: last.Marker, Reviewed: true,
+	}
+	return &course{at: last.Marker, reached: n.Reached, says: last.Marker, newest: newest, counted: n.Counted, unasked: why}
 }
 
 func (n noted) has(commit string) bool {

@@ -39,19 +39,26 @@ type unit struct {
 	set     object.Set
 	objects []object.Object // nil if err is not nil, or if no version is pinned
 	digest  string
-	// workload is the object that runs the service's own image, and image is that image without its tag. Until a
-	// version is pinned they are those of the old stack, so that what it runs can be read.
-	workload object.Ref
-	image    string
-	selector map[string]string // labels of the workload's Pods
+	program // of the new stack
+	// old is the old stack's program, which tells what the old cluster runs: the rewrite rules may give the new one another
+	// name or image. oldErr says why it is not known.
+	old    program
+	oldErr error
 	// draft are the objects that the new cluster is asked about before a version is pinned; afterwards they are objects.
 	draft    []object.Object
 	unserved []string // kinds of draft that the new cluster does not serve
 	err      error
 }
 
-// unpinned stands for the version of a service that has none pinned yet: it is rendered only to learn which object runs
-// the service's image. It is a semantic version, because a chart may compare it.
+// program is the object of a stack that runs the service's own image, and that image without its tag.
+type program struct {
+	workload object.Ref
+	image    string
+	selector map[string]string // labels of the workload's Pods
+}
+
+// unpinned stands for a version that does not matter, or that is not pinned yet: what is rendered with it only tells which
+// object runs the service's image. It is a semantic version, because a chart may compare it.
 var unpinned = estate.Must(estate.ParseVersion("0.0.0-cutover-unpinned"))
 
 // desire reads a commit of a migration's branch. What the change from before does not reach is taken over from there;
@@ -62,7 +69,7 @@ func (r *Reconciler) desire(ctx context.Context, branch, head string, before *de
 	if err != nil {
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
 	}
-	base, problems := r.reader.Read(tree)
+	base, problems := r.reader.ReadAt(tree, r.Now())
 	switch err := problems.Err(); {
 	case errors.Is(err, failure.ErrTransient):
 		return nil, fmt.Errorf("read %s at %.10s: %w", branch, head, err)
@@ -172,7 +179,11 @@ func (r *Reconciler) renderUnits(ctx context.Context, d *desired, c change) erro
 	for _, s := range d.estate.InStack(m.Product, m.To.Stack) {
 		u, ok := kept[s.ServiceID]
 		if !ok {
+			before := r.renderer.Renders()
 			u = r.renderUnit(d.estate, s, stack, m.From.Stack, caps)
+			if r.renderer.Renders() > before {
+				r.done.renders.Add(1)
+			}
 		}
 		d.units = append(d.units, u)
 	}
@@ -188,8 +199,9 @@ func (c change) untouched(after *estate.Estate) map[estate.ServiceID]*unit {
 	for _, u := range c.before.units {
 		kept[u.service.ServiceID] = u
 	}
+	m := c.before.migration
 	for _, u := range manifest.Reach(c.before.estate, after, c.paths) {
-		if u.Stack == c.before.migration.To.Stack {
+		if u.Stack == m.To.Stack || u.Stack == m.From.Stack {
 			delete(kept, u.Service)
 		}
 	}
@@ -211,26 +223,23 @@ func (r *Reconciler) renderUnit(e *estate.Estate, s estate.Service, stack estate
 		service: s, stack: st, mode: stack.Deploy,
 		set: object.Set{Namespace: s.Namespace.String(), Name: s.Name.String()},
 	}
+	old, _ := s.Stack(from)
+	objects, _, err := r.render(e, s, old, unpinned, caps)
+	u.old, u.oldErr = programOf(objects, unpinned), err
 	if u.mode == estate.ByPipeline && len(st.Pipelines) == 0 && s.Class != estate.Exclusive {
 		u.err = fmt.Errorf("%s: stack %s has no pipeline to deploy with: name one in %s/service.yaml, or say deploy: direct for the stack", s.ServiceID, stack.Name, s.Path)
 		return u
 	}
 	if st.Version.IsZero() {
-		// The version comes from what the old cluster runs, which the old stack names.
-		old, _ := s.Stack(from)
-		objects, _, err := r.render(e, s, old, unpinned, caps)
-		u.runs(objects, unpinned)
-		if err == nil {
-			u.draft, u.unserved, err = r.render(e, s, st, unpinned, caps)
-		}
-		u.err = err
+		u.draft, u.unserved, u.err = r.render(e, s, st, unpinned, caps)
+		u.program = programOf(u.draft, unpinned)
 		return u
 	}
 	u.objects, u.unserved, u.err = r.render(e, s, st, st.Version, caps)
 	if u.err == nil && len(u.unserved) > 0 {
 		u.err = fmt.Errorf("%s %s: the cluster does not serve %s", s.ServiceID, st.Name, u.unserved[0])
 	}
-	u.runs(u.objects, st.Version)
+	u.program = programOf(u.objects, st.Version)
 	u.draft, u.digest = u.objects, digestOf(u.objects)
 	if u.err != nil {
 		u.objects = nil
@@ -244,12 +253,9 @@ func (r *Reconciler) render(e *estate.Estate, s estate.Service, st estate.Servic
 	if err != nil {
 		return nil, nil, err
 	}
-	objects, cached, err := r.renderer.Render(in)
+	objects, _, err := r.renderer.Render(in)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !cached {
-		r.done.renders.Add(1)
 	}
 	objects, foreign := manifest.Localize(objects, s.Namespace.String(), caps)
 	var unserved []string
@@ -260,25 +266,14 @@ func (r *Reconciler) render(e *estate.Estate, s estate.Service, st estate.Servic
 	return objects, unserved, nil
 }
 
-// runs notes which object runs the service's own image.
-func (u *unit) runs(objects []object.Object, version estate.Version) {
-	u.workload, u.image = mainWorkload(objects, version)
-	for _, o := range objects {
-		if object.RefOf(o) == u.workload {
-			u.selector = selectorOf(o)
-		}
-	}
-}
-
-// mainWorkload finds the object that runs the service's own image, the one that carries its version, and that image
-// without its tag.
-func mainWorkload(objects []object.Object, version estate.Version) (object.Ref, string) {
+// programOf finds the object that runs the service's own image: the one that carries its version.
+func programOf(objects []object.Object, version estate.Version) program {
 	for _, o := range objects {
 		if image, ok := manifest.WorkloadImage(o, version); ok {
-			return object.RefOf(o), image
+			return program{object.RefOf(o), image, selectorOf(o)}
 		}
 	}
-	return object.Ref{}, ""
+	return program{}
 }
 
 // digestOf identifies rendered objects, so that only a change of them deploys a service again: a comment in a

@@ -3,11 +3,10 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
@@ -18,93 +17,119 @@ const bakeKey = "bake"
 
 // observeEdge reads the proxies and, while the new cluster gets traffic, the checks of the weight (steps 14 and 15).
 func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	edge := d.migration.Edge
-	if len(edge.Proxies) == 0 {
+	if len(d.migration.Edge.Proxies) == 0 {
 		return nil
 	}
 	if r.Edge == nil {
 		return unconfigured(d, "haproxy", "the migration names edge proxies")
 	}
-	e.Edge.Proxies, err = k.proxies.get(r.Now(), proxiesFor, func() ([]evidence.Proxy, error) {
-		return r.Edge.Proxies(ctx, edge.Proxies, edge.Backend, edge.From, edge.To)
-	})
-	if err != nil {
+	if e.Edge, err = r.edgeOf(ctx, d); err != nil || e.Edge.Checks == nil {
 		return err
 	}
-	if e.Edge.Bake, err = r.bakeOf(ctx, d); err != nil {
-		e.Edge.Proxies = nil // without the note it would look as if nothing had ever been set
-		return err
-	}
-	if !judged(e.Edge.Bake) {
-		return nil
-	}
-	e.Edge.Checks, err = k.checks.get(r.Now(), checksFor, func() ([]evidence.Check, error) { return r.checks(ctx, d, e.Edge) })
+	bake := e.Edge.Bake
+	analysis, err := k.analysis.get(bake, r.Now(), func() ([]evidence.Check, error) { return r.analyse(ctx, d, bake) })
+	e.Edge.Checks = append(e.Edge.Checks, analysis...)
 	return err
 }
 
-// judged tells whether a weight is to be checked: as long as the new cluster gets traffic, also after it has passed.
-func judged(b evidence.Bake) bool { return b.Weight > 0 && b.Begun() && b.Failed == "" }
-
-// checks are the proxies' own comparison of the two clusters, and the migration's queries.
-func (r *Reconciler) checks(ctx context.Context, d *desired, edge evidence.Edge) ([]evidence.Check, error) {
-	out := phase.EdgeChecks(&d.migration, r.slides.over(d.migration.Name, edge, r.Now()))
-	for _, a := range d.migration.Edge.Analysis {
-		if r.Measurements == nil {
-			return nil, unconfigured(d, "prometheus", "the migration names an analysis")
-		}
-		m := phase.Measurement{}
-		m.Value, m.Problem = r.measure(ctx, d, a.Query)
-		if a.Samples != nil {
-			m.Samples, m.SamplesProblem = r.measure(ctx, d, a.Samples.Query)
-		}
-		out = append(out, phase.Judge(a, m))
-	}
-	return out, ctx.Err()
+// edgeOf is the edge as it is now, without the migration's queries.
+func (r *Reconciler) edgeOf(ctx context.Context, d *desired) (evidence.Edge, error) {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	return r.edgeLocked(ctx, d)
 }
 
-// measure evaluates a query for the new cluster. Why it gives no number is told, and makes the check inconclusive: a
-// Prometheus that is away is no reason to move traffic.
+// edgeLocked reads the proxies and the note of the bake together, and compares the two clusters by what the proxies
+// counted if there is a weight to be judged. Nothing is known of the edge if one of the two cannot be read: without the
+// note it would look as if nothing had ever been set.
+func (r *Reconciler) edgeLocked(ctx context.Context, d *desired) (evidence.Edge, error) {
+	edge := d.migration.Edge
+	proxies, err := r.Edge.Proxies(ctx, edge.Proxies, edge.Backend, edge.From, edge.To)
+	if err != nil {
+		return evidence.Edge{}, err
+	}
+	e := evidence.Edge{Proxies: proxies}
+	if e.Bake, err = r.bakeLocked(ctx, d); err != nil {
+		return evidence.Edge{}, err
+	}
+	if !phase.Judged(e.Bake) {
+		delete(r.keeper.windows, d.migration.Name)
+		return e, nil
+	}
+	window := r.keeper.windows[d.migration.Name].Over(e, r.Now())
+	r.keeper.windows[d.migration.Name] = window
+	e.Lately, e.Steady = window.Lately(), window.Steady()
+	e.Checks = phase.EdgeChecks(e)
+	return e, nil
+}
+
+// measureFor is how long the queries of one look may take, all of them.
+const measureFor = 3 * time.Second
+
+// analyse evaluates the migration's queries at once. What cannot be measured in time is inconclusive: a Prometheus that is
+// away or slow is no reason to move traffic, and none to keep it.
+func (r *Reconciler) analyse(ctx context.Context, d *desired, bake evidence.Bake) ([]evidence.Check, error) {
+	list := d.migration.Edge.Analysis
+	if len(list) > 0 && r.Measurements == nil {
+		return nil, unconfigured(d, "prometheus", "the migration names an analysis")
+	}
+	measured := make([]phase.Measurement, len(list))
+	var queries []query
+	for i, a := range list {
+		m := &measured[i]
+		queries = append(queries, query{a.Query, &m.Value, &m.Problem})
+		if a.Samples != nil {
+			queries = append(queries, query{a.Samples.Query, &m.Samples, &m.SamplesProblem})
+		}
+	}
+	ours := phase.Measured(&d.migration, bake, r.Now())
+	ctx, cancel := context.WithTimeout(ctx, measureFor)
+	defer cancel()
+	_ = each(ctx, r.Width, queries, func(ctx context.Context, q query) error {
+		if *q.problem = "the queries still look back on the weight that failed"; ours {
+			*q.value, *q.problem = r.measure(ctx, d, q.text)
+		}
+		return nil
+	})
+	out := make([]evidence.Check, 0, len(list))
+	for i, a := range list {
+		out = append(out, phase.Judge(a, measured[i]))
+	}
+	return out, nil
+}
+
+// query is one query of an analysis, and where its result goes.
+type query struct {
+	text    string
+	value   *float64
+	problem *string
+}
+
+// measure evaluates a query for the new cluster, or tells why it gives no number.
 func (r *Reconciler) measure(ctx context.Context, d *desired, query string) (float64, string) {
 	v, err := r.Measurements.Measure(ctx, strings.ReplaceAll(query, "$cluster", d.migration.To.Cluster.String()))
 	switch {
 	case errors.Is(err, failure.ErrNotFound):
 		return 0, "no data yet"
+	case err != nil && ctx.Err() != nil:
+		return 0, fmt.Sprintf("no answer within %s", measureFor)
 	case err != nil:
 		return 0, err.Error()
 	}
 	return v, ""
 }
 
-// slideFor is over how long a weight that has passed is compared at least: its beginning may be days ago.
-const slideFor = time.Minute
-
-// slides are the counters of the proxies some time ago, by migration.
-type slides struct {
-	mu sync.Mutex
-	of map[estate.MigrationName]*slide
+// analysis is what the migration's queries said of a weight that stands.
+type analysis struct {
+	of evidence.Bake
+	fresh[[]evidence.Check]
 }
 
-type slide struct {
-	since        time.Time // when newer was read
-	older, newer []evidence.Proxy
-}
-
-// over gives an edge whose baseline, once its weight has passed, is between one and two minutes old.
-func (s *slides) over(name estate.MigrationName, edge evidence.Edge, now time.Time) evidence.Edge {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !edge.Bake.Passed {
-		delete(s.of, name)
-		return edge
+// get gives what they said, and asks anew for another weight, or if it is too old.
+func (a *analysis) get(bake evidence.Bake, now time.Time, ask func() ([]evidence.Check, error)) ([]evidence.Check, error) {
+	if !sameBake(a.of, bake) {
+		a.of = bake
+		a.forget()
 	}
-	at := s.of[name]
-	if at == nil {
-		at = &slide{since: now, older: edge.Proxies, newer: edge.Proxies}
-		s.of[name] = at
-	}
-	if now.Sub(at.since) >= slideFor {
-		at.since, at.older, at.newer = now, at.newer, edge.Proxies
-	}
-	edge.Bake.Baseline = at.older
-	return edge
+	return a.fresh.get(now, checksFor, ask)
 }

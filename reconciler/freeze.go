@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,12 +26,23 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 	if err := r.observeFrozenPipelines(d, k, e); err != nil {
 		return err
 	}
-	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, d, e.Freeze) })
-	if err != nil || r.Reviews == nil {
+	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, e.Freeze) })
+	if err != nil {
 		return err
 	}
-	e.Freeze.Reviews, err = k.frozen.get(r.Now(), reviewsFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
+	k.hold(isStill(e.Freeze))
+	if r.Reviews == nil {
+		return nil
+	}
+	e.Freeze.Reviews, err = k.frozen.get(r.Now(), touchingFor, func() ([]evidence.FrozenReview, error) { return r.frozenReviews(ctx, d, k) })
 	return err
+}
+
+// isStill tells whether nothing changes what the old cluster runs, but what break-glass lets through.
+func isStill(f evidence.Freeze) bool {
+	return len(f.Running)+len(f.Foreign) == 0 && !slices.ContainsFunc(f.Pipelines, func(p evidence.FrozenPipeline) bool {
+		return !p.Frozen && !slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name })
+	})
 }
 
 // longestBreakGlass is how long an exception from the freeze lasts at most, from the commit that names it.
@@ -47,7 +59,7 @@ func (r *Reconciler) opened(ctx context.Context, d *desired, k *knowledge) ([]es
 		return nil, err
 	}
 	if !r.Pushed {
-		if e, err := r.arrivalOf(ctx, &d.migration, commit, k); err != nil || !e.Reviewed {
+		if e, _, err := r.arrivalOf(ctx, &d.migration, commit, k); err != nil || !e.Reviewed {
 			return nil, err
 		}
 	}
@@ -115,7 +127,7 @@ func isDisabled(doc pipeline.Document) bool {
 }
 
 // runningOld lists the executions of the old stack's pipelines that are under way.
-func (r *Reconciler) runningOld(ctx context.Context, d *desired, f evidence.Freeze) ([]string, error) {
+func (r *Reconciler) runningOld(ctx context.Context, f evidence.Freeze) ([]string, error) {
 	old, applications := map[string]string{}, []string{}
 	for _, p := range f.Pipelines {
 		if open := slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name }); !open {
@@ -148,38 +160,68 @@ func (r *Reconciler) frozenReviews(ctx context.Context, d *desired, k *knowledge
 	if err != nil {
 		return nil, err
 	}
-	open = slices.DeleteFunc(slices.Clone(open), func(p review.PullRequest) bool { return p.Base != r.Generator.Base })
+	var found []evidence.FrozenReview
 	for _, p := range open {
-		if _, err := r.pathsOf(ctx, k, p); err != nil {
+		if p.Base != r.Generator.Base {
+			continue
+		}
+		paths, err := r.pathsOf(ctx, k, p)
+		if err != nil {
 			return nil, err
 		}
+		if services := touched(d, paths); len(services) > 0 {
+			found = append(found, evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL, Services: services})
+		}
 	}
-	found, err := gather(ctx, r.Width, open, func(ctx context.Context, p review.PullRequest) (evidence.FrozenReview, error) {
-		out := evidence.FrozenReview{Number: p.Number, Commit: p.Commit, URL: p.URL}
-		if out.Services = touched(d, k.paths[pathsKey(p)]); len(out.Services) == 0 {
-			return out, nil
-		}
-		statuses, err := r.Conversations.Statuses(ctx, p.Commit)
-		if err != nil {
-			return out, fmt.Errorf("statuses of pull request #%d: %w", p.Number, err)
-		}
-		out.Blocked = slices.ContainsFunc(statuses, func(s review.Status) bool {
-			return s.Context == freezeContext(d) && s.State == review.Failure
-		})
-		return out, nil
+	maps.DeleteFunc(k.blocked, func(commit string, _ *fresh[bool]) bool {
+		return !slices.ContainsFunc(found, func(f evidence.FrozenReview) bool { return f.Commit == commit })
 	})
-	return slices.DeleteFunc(found, func(f evidence.FrozenReview) bool { return len(f.Services) == 0 }), err
+	var commits []string // each once: several pull requests can have the same
+	for _, f := range found {
+		if !slices.Contains(commits, f.Commit) {
+			commits = append(commits, f.Commit)
+			entry(k.blocked, f.Commit)
+		}
+	}
+	blocked, err := gather(ctx, r.Width, commits, func(ctx context.Context, commit string) (bool, error) {
+		return k.blocked[commit].get(r.Now(), blockedFor, func() (bool, error) { return r.isBlocked(ctx, d, commit) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range found {
+		found[i].Blocked = blocked[slices.Index(commits, f.Commit)]
+	}
+	return found, nil
 }
 
-// touched are the services of the product whose directories hold one of the paths.
-func touched(d *desired, paths []string) []estate.ServiceID {
+// isBlocked tells whether a commit carries our failing status.
+func (r *Reconciler) isBlocked(ctx context.Context, d *desired, commit string) (bool, error) {
+	statuses, err := r.Conversations.Statuses(ctx, commit)
+	if err != nil {
+		return false, fmt.Errorf("statuses of developers' pull requests: %w", err)
+	}
+	return slices.ContainsFunc(statuses, func(s review.Status) bool {
+		return s.Context == freezeContext(d) && s.State == review.Failure
+	}), nil
+}
+
+// touched are the services of the product in whose directories some of the paths are, whether git names them already or
+// not: one that comes during the freeze would be missing from the new cluster. All of them if nobody can tell.
+func touched(d *desired, paths changedPaths) []estate.ServiceID {
 	var out []estate.ServiceID
-	for _, s := range d.estate.InStack(d.migration.Product, d.migration.From.Stack) {
-		if slices.ContainsFunc(paths, func(path string) bool { return strings.HasPrefix(path, s.Path+"/") }) {
+	if paths.untold != "" {
+		for _, s := range d.estate.InStack(d.migration.Product, d.migration.From.Stack) {
 			out = append(out, s.ServiceID)
 		}
 	}
-	return out
+	for _, path := range paths.list {
+		if id, ok := estate.ServiceOf(path); ok && id.Product == d.migration.Product {
+			out = append(out, id)
+		}
+	}
+	slices.SortFunc(out, estate.ServiceID.Compare)
+	return slices.Compact(out)
 }
 
 // freezeReason is what developers read in a frozen pipeline and at their pull requests.
@@ -197,6 +239,7 @@ func (x *effects) freezePipeline(ctx context.Context, a phase.Action) error {
 		return fmt.Errorf("%w: application %s has no pipeline with id %s", failure.ErrConflict, application, a.Key)
 	}
 	defer x.changed(application)
+	defer x.forget(func(k *knowledge) { k.running.forget() }) // one may have begun before it was locked
 	if a.Verb == phase.FreezePipeline {
 		doc = pipeline.Freeze(doc, freezeReason(x.d))
 	} else if doc, ok = pipeline.Thaw(doc); !ok {
@@ -207,7 +250,10 @@ func (x *effects) freezePipeline(ctx context.Context, a phase.Action) error {
 
 // markReview tells a developer's pull request whether it may be merged.
 func (x *effects) markReview(ctx context.Context, a phase.Action) error {
-	defer x.forget(func(k *knowledge) { k.frozen.forget() })
+	defer x.forget(func(k *knowledge) {
+		k.frozen.forget()
+		delete(k.blocked, a.Key)
+	})
 	s := review.Status{Context: freezeContext(x.d), State: review.Failure, Text: "Frozen while " + x.d.migration.Product.String() + " moves; see migration " + x.d.migration.Name.String()}
 	if a.Verb == phase.UnblockReview {
 		s.State, s.Text = review.Success, "Not frozen"

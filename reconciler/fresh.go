@@ -8,14 +8,16 @@ type fresh[T any] struct {
 	until time.Time
 }
 
-// get gives the observation, and asks for it anew if it is too old. An error is not remembered.
+// get gives the observation, and asks for it anew if it is too old. An error is not remembered, and with one nothing is
+// given: half an observation is none.
 func (f *fresh[T]) get(now time.Time, keep time.Duration, ask func() (T, error)) (T, error) {
 	if now.Before(f.until) {
 		return f.value, nil
 	}
 	value, err := ask()
 	if err != nil {
-		return value, err
+		var none T
+		return none, err
 	}
 	f.value, f.until = value, now.Add(keep)
 	return value, nil
@@ -34,8 +36,9 @@ const (
 	runningFor  = 10 * time.Second
 	frozenFor   = 15 * time.Second
 	reviewsFor  = 10 * time.Second
+	touchingFor = time.Minute
+	blockedFor  = 10 * time.Minute
 	commentsFor = 5 * time.Second
 	silencesFor = 30 * time.Second
-	proxiesFor  = time.Second
 	checksFor   = 2 * time.Second
 )

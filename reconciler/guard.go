@@ -56,7 +56,11 @@ func since(known map[string]time.Time, breaches []invariant.Breach, now time.Tim
 func breachesOf(o outlook, k *knowledge) []BreachReport {
 	var out []BreachReport
 	for _, b := range o.breaches {
-		out = append(out, BreachReport{b, k.breached[b.Name]})
+		report := BreachReport{Breach: b}
+		if k.acts { // who only looks sees it for the first time
+			report.Since = k.breached[b.Name]
+		}
+		out = append(out, report)
 	}
 	return out
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,28 +17,46 @@ import (
 )
 
 // keeper keeps up the weights of the edge apart from everything else: a pass asks a dozen systems, and none of them that
-// is away or slow may keep traffic from going back. It knows what the last passes left, and asks the proxies and the
-// metrics alone.
+// is away or slow may keep traffic from going back. It knows what the last passes left, and asks the proxies alone; the
+// metrics only after it has done what those ask for, and without keeping anybody else from the edge.
 type keeper struct {
-	mu sync.Mutex // guards what follows, and is held while the edge is changed
+	mu sync.Mutex // guards what follows, and is held while the edge is read and changed
 	of map[string]*kept
-	// failed are the bakes whose failure could not be written to the journal.
-	failed map[estate.MigrationName]evidence.Bake
+	// windows are what the proxies counted lately.
+	windows map[estate.MigrationName]phase.Window
+	// bakes are the notes as they were last read or written: nobody else writes them, so that they count while the journal
+	// cannot be read.
+	bakes map[estate.MigrationName]evidence.Bake
+	// unwritten are the bakes that could not be written to the journal: those that failed, and those to be judged.
+	unwritten map[estate.MigrationName]evidence.Bake
 }
 
 // kept is what a pass left of one migration.
 type kept struct {
 	desired  *desired
 	course   course
-	evidence evidence.Evidence
-	checks   fresh[[]evidence.Check]
+	evidence evidence.Evidence // of the last look at which every system could be looked at
+	whole    bool              // there was one
+	analysis analysis
+	failed   attempt
 }
 
-// keepFor is how long one look at the edge may take.
+// attempt is a change of the edge that failed, and how that went on.
+type attempt struct {
+	what string
+	err  error
+	wait time.Duration
+	next time.Time
+}
+
+// keepFor is how long one look at the edge may take, with all that follows from it.
 const keepFor = 10 * time.Second
 
 // settleFor bounds how many decisions one look at the edge takes.
 const settleFor = 4
+
+// retryMost is how long the same change of the edge waits at most to be tried again.
+const retryMost = 15 * time.Second
 
 // keep leaves to the keeper what a pass found. Without evidence, the older one stays.
 func (r *Reconciler) keep(branch string, d *desired, c *course, e *evidence.Evidence) {
@@ -48,10 +68,10 @@ func (r *Reconciler) keep(branch string, d *desired, c *course, e *evidence.Evid
 	}
 	next := &kept{desired: d, course: *c}
 	if old := r.keeper.of[branch]; old != nil {
-		next.evidence, next.checks = old.evidence, old.checks
+		next.evidence, next.whole, next.analysis, next.failed = old.evidence, old.whole, old.analysis, old.failed
 	}
 	if e != nil {
-		next.evidence = *e
+		next.evidence, next.whole = *e, true
 	}
 	r.keeper.of[branch] = next
 }
@@ -60,72 +80,118 @@ func (r *Reconciler) keep(branch string, d *desired, c *course, e *evidence.Evid
 // and takes back a weight that fails its checks. It raises nothing. It is safe beside a pass; call it every second.
 func (r *Reconciler) KeepTraffic(ctx context.Context) error {
 	r.keeper.mu.Lock()
-	defer r.keeper.mu.Unlock()
+	branches := slices.Sorted(maps.Keys(r.keeper.of))
+	r.keeper.mu.Unlock()
 	var errs []error
-	for branch, k := range r.keeper.of {
-		ctx, cancel := context.WithTimeout(ctx, keepFor)
-		if err := r.keepTraffic(ctx, k); err != nil {
+	for _, branch := range branches {
+		if err := r.keepTraffic(ctx, branch); err != nil {
 			errs = append(errs, fmt.Errorf("%s: the edge: %w", branch, err))
 		}
-		cancel()
 	}
 	return errors.Join(errs...)
 }
 
-func (r *Reconciler) keepTraffic(ctx context.Context, k *kept) error {
-	m := &k.desired.migration
-	for range settleFor {
-		e, err := r.lookAtEdge(ctx, k)
-		if err != nil {
-			return err
-		}
-		decision, ok := phase.Keep(m, k.course.at, &e, r.Now())
-		if !ok || len(decision.Actions) == 0 {
-			return nil
-		}
-		for _, a := range decision.Actions {
-			if !r.mayKeep(k, &e, a) {
-				return nil
-			}
-			a.Step = decision.Step
-			lowers := !phase.Raises(a, &e)
-			if err := r.journaled(ctx, k.desired, k.course.at, a, lowers, func(ctx context.Context) error {
-				return r.moveLocked(ctx, k.desired, e.Marker, e.Edge, a)
-			}); err != nil {
-				return err
-			}
-			r.Log.InfoContext(ctx, "kept", "step", a.Step, "verb", a.Verb, "weight", a.Weight, "reason", a.Reason)
-		}
+// keepTraffic does what the proxies ask for, and then what the migration's queries do.
+func (r *Reconciler) keepTraffic(ctx context.Context, branch string) error {
+	d, bake, failed := r.keepUp(ctx, branch)
+	if d == nil {
+		return failed
 	}
-	return nil
+	checks, err := r.analyse(ctx, d, bake)
+	if err == nil && r.learn(branch, bake, checks) {
+		_, _, failed = r.keepUp(ctx, branch)
+	}
+	return errors.Join(failed, err)
 }
 
-// lookAtEdge is evidence of the marker and the edge alone.
-func (r *Reconciler) lookAtEdge(ctx context.Context, k *kept) (evidence.Evidence, error) {
-	edge := k.desired.migration.Edge
-	e := evidence.Evidence{Marker: k.course.newest}
-	var err error
-	if e.Edge.Proxies, err = r.Edge.Proxies(ctx, edge.Proxies, edge.Backend, edge.From, edge.To); err != nil {
-		return e, err
+// learn leaves to the keeper what the queries said, and tells whether one of them fails the weight.
+func (r *Reconciler) learn(branch string, bake evidence.Bake, checks []evidence.Check) bool {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	if k := r.keeper.of[branch]; k != nil {
+		_, _ = k.analysis.get(bake, r.Now(), func() ([]evidence.Check, error) { return checks, nil })
 	}
-	if e.Edge.Bake, err = r.bakeLocked(ctx, k.desired); err != nil || !judged(e.Edge.Bake) {
-		return e, err
+	return slices.ContainsFunc(checks, func(c evidence.Check) bool { return c.Verdict == evidence.Fail })
+}
+
+// keepUp acts on the edge as it is now until nothing is to be done, or can be. If the queries have to be asked what they
+// say of the weight that stands, it gives the migration and its bake, and else no migration.
+func (r *Reconciler) keepUp(ctx context.Context, branch string) (ask *desired, bake evidence.Bake, err error) {
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	k := r.keeper.of[branch]
+	if k == nil {
+		return nil, bake, nil
 	}
-	e.Edge.Checks, err = k.checks.get(r.Now(), checksFor, func() ([]evidence.Check, error) { return r.checks(ctx, k.desired, e.Edge) })
-	return e, err
+	ctx, cancel := context.WithTimeout(ctx, keepFor)
+	defer cancel()
+	for range settleFor {
+		e := evidence.Evidence{Marker: k.course.newest}
+		if e.Edge, err = r.edgeLocked(ctx, k.desired); err != nil {
+			return nil, bake, err
+		}
+		bake, ask = e.Edge.Bake, nil
+		switch {
+		case !phase.Judged(bake) || len(k.desired.migration.Edge.Analysis) == 0:
+		case sameBake(k.analysis.of, bake) && r.Now().Before(k.analysis.until):
+			e.Edge.Checks = append(e.Edge.Checks, k.analysis.value...)
+		default:
+			ask = k.desired
+		}
+		decision, ok := phase.Keep(&k.desired.migration, k.course.at, &e, r.Now())
+		if !ok {
+			return ask, bake, nil
+		}
+		for _, a := range decision.Actions {
+			a.Step = decision.Step
+			if done, err := r.keepOne(ctx, k, &e, a); err != nil || !done {
+				return ask, bake, err
+			}
+		}
+	}
+	return ask, bake, nil
+}
+
+// keepOne performs one action, and tells whether it did. What failed is tried again less and less often: the proxy that
+// refuses it will hardly have changed its mind, and the journal is not to fill with it.
+func (r *Reconciler) keepOne(ctx context.Context, k *kept, e *evidence.Evidence, a phase.Action) (bool, error) {
+	what := fmt.Sprint(a.Verb, " ", a.Weight, " ", a.Items)
+	if k.failed.what == what && r.Now().Before(k.failed.next) {
+		return false, k.failed.err
+	}
+	if !r.mayKeep(k, e, a) {
+		return false, nil
+	}
+	err := r.journaled(ctx, k.desired, k.course.at, a, !phase.Lifts(a, e), func(ctx context.Context) error {
+		return r.moveLocked(ctx, k.desired, e.Marker, e.Edge, a)
+	})
+	if err != nil {
+		wait := time.Second
+		if k.failed.what == what {
+			wait = min(2*k.failed.wait, retryMost)
+		}
+		k.failed = attempt{what: what, err: err, wait: wait, next: r.Now().Add(wait)}
+		return false, err
+	}
+	k.failed = attempt{}
+	r.Log.InfoContext(ctx, "kept", "step", a.Step, "verb", a.Verb, "weight", a.Weight, "reason", a.Reason)
+	return true, nil
 }
 
 // mayKeep holds putting a weight back, which gives the new cluster traffic, to the invariants on what the last pass saw.
 // Traffic may always go back.
 func (r *Reconciler) mayKeep(k *kept, e *evidence.Evidence, a phase.Action) bool {
-	if !phase.Raises(a, e) {
+	if !phase.Lifts(a, e) {
 		return true
+	}
+	if !k.whole {
+		return false
 	}
 	m, now := &k.desired.migration, r.Now()
 	seen := k.evidence
 	seen.Marker, seen.Edge = e.Marker, e.Edge
 	after := phase.After(m, k.course.at, &seen, a, now)
-	return invariant.Allows(r.Check(m, k.course.at, &seen, now), r.Check(m, k.course.at, &after, now), true)
+	return invariant.Allows(r.Check(m, k.course.at, &seen, now), r.Check(m, k.course.at, &after, now), phase.Risks(a, &seen))
 }
 
 // move changes the edge or its note, if what was decided on is still so.
@@ -159,32 +225,35 @@ func (r *Reconciler) moveLocked(ctx context.Context, d *desired, marker evidence
 	return r.Edge.SetWeight(ctx, proxies, edge.Backend, edge.From, edge.To, a.Weight)
 }
 
-// bakeOf is the note of the weight that bakes; zero if none does.
-func (r *Reconciler) bakeOf(ctx context.Context, d *desired) (evidence.Bake, error) {
-	r.keeper.mu.Lock()
-	defer r.keeper.mu.Unlock()
-	return r.bakeLocked(ctx, d)
-}
-
+// bakeLocked is the note of the weight that bakes; zero if none does.
 func (r *Reconciler) bakeLocked(ctx context.Context, d *desired) (evidence.Bake, error) {
-	if b, ok := r.keeper.failed[d.migration.Name]; ok {
+	if b, ok := r.keeper.unwritten[d.migration.Name]; ok {
 		return b, r.setBake(ctx, d, b) // perhaps there is room by now
 	}
 	var b evidence.Bake
-	_, err := r.note(ctx, d, bakeKey, &b)
-	return b, err
+	if _, err := r.note(ctx, d, bakeKey, &b); err != nil {
+		b, known := r.keeper.bakes[d.migration.Name]
+		if !known || ctx.Err() != nil {
+			return b, err
+		}
+		return b, nil
+	}
+	r.keeper.bakes[d.migration.Name] = b
+	return b, nil
 }
 
-// setBake notes how the weight that bakes stands. That it failed counts also if it cannot be written down.
+// setBake notes how the weight that bakes stands. That it failed, or is to be judged, counts also if it cannot be written
+// down: after a crash it is found out again.
 func (r *Reconciler) setBake(ctx context.Context, d *desired, b evidence.Bake) error {
 	err := r.setNote(ctx, d, bakeKey, b)
-	if err != nil && b.Failed != "" {
-		r.keeper.failed[d.migration.Name] = b
-		r.Log.ErrorContext(ctx, "that a weight failed is not in the journal yet", "weight", b.Weight, "error", err)
+	if err != nil && (b.Failed != "" || b.Begun()) {
+		r.keeper.unwritten[d.migration.Name] = b
+		r.Log.ErrorContext(ctx, "how the weight stands is not in the journal yet", "weight", b.Weight, "failed", b.Failed, "error", err)
 		return nil
 	}
 	if err == nil {
-		delete(r.keeper.failed, d.migration.Name)
+		r.keeper.bakes[d.migration.Name] = b
+		delete(r.keeper.unwritten, d.migration.Name)
 	}
 	return err
 }

@@ -31,23 +31,26 @@ type knowledge struct {
 	refused map[string]refusal
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
 	course    *course
-	courseFor courseOrigin               // what the course was found for, if it cannot be another one for that
-	arrivals  map[string]evidence.Marker // by commit
-	markers   map[string]writtenMarker   // by commit
-	heads     estate.Heads               // of all branches, as they were last fetched
-	paths     map[string][]string        // that a pull request changes, by number and commit
+	courseFor courseOrigin             // what the course was found for, if it cannot be another one for that
+	arrivals  map[string]arrival       // by commit
+	markers   map[string]writtenMarker // by commit
+	heads     estate.Heads             // of all branches, as they were last fetched
+	paths     map[string]changedPaths  // that a pull request changes, by number and commit
 
 	survey   fresh[evidence.Survey]
 	rejected fresh[[]evidence.Rejection]
 	secrets  fresh[evidence.Secrets]
+	tree     evidence.SecretTree // that secrets were compared for
 	roles    fresh[[]evidence.Role]
+	trust    estate.Trust // that roles were asked for
 	running  fresh[[]string]
+	still    bool // the old stack does not change any more
 	open     fresh[[]review.PullRequest]
 	frozen   fresh[[]evidence.FrozenReview]
 	silences fresh[[]evidence.Silence]
-	proxies  fresh[[]evidence.Proxy]
-	checks   fresh[[]evidence.Check]
+	analysis analysis
 	comments map[int]*fresh[[]evidence.Approval] // by pull request
+	blocked  map[string]*fresh[bool]             // whether a developer's commit has our failing status
 	versions map[estate.ServiceID]*fresh[running]
 	pods     map[estate.ServiceID]*fresh[podCount]
 
@@ -55,6 +58,7 @@ type knowledge struct {
 	said     map[string]said      // what was last said where
 	plans    map[string]plan      // of open pull requests, by number
 	breached map[string]time.Time // since when an invariant is broken, by its name
+	resync   *phase.Resync        // what a pull request was told last of what is to be brought over; not changed once it is made
 	recorded phase.Reason         // of the last decision in the journal
 
 	report   Report   // the last one
@@ -113,7 +117,7 @@ type standing struct {
 func (r *Reconciler) knowledgeOf(branch string) *knowledge {
 	k, ok := r.known[branch]
 	if !ok {
-		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]evidence.Marker{}, markers: map[string]writtenMarker{}, paths: map[string][]string{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
+		k = &knowledge{started: map[estate.ServiceID]start{}, arrivals: map[string]arrival{}, markers: map[string]writtenMarker{}, paths: map[string]changedPaths{}, said: map[string]said{}, plans: map[string]plan{}, breached: map[string]time.Time{}}
 		k.forget()
 		r.known[branch] = k
 	}
@@ -128,20 +132,24 @@ func (k *knowledge) forget() {
 	k.units = map[estate.ServiceID]standing{}
 	k.refused = map[string]refusal{}
 	for _, f := range []interface{ forget() }{
-		&k.survey, &k.rejected, &k.secrets, &k.roles, &k.running, &k.open, &k.frozen, &k.silences, &k.proxies, &k.checks,
+		&k.survey, &k.rejected, &k.secrets, &k.roles, &k.running, &k.open, &k.frozen, &k.silences, &k.analysis,
 	} {
 		f.forget()
 	}
 	k.comments = map[int]*fresh[[]evidence.Approval]{}
+	k.blocked = map[string]*fresh[bool]{}
+	k.askArrivals()
 	k.versions = map[estate.ServiceID]*fresh[running]{}
 	k.pods = map[estate.ServiceID]*fresh[podCount]{}
 }
 
-// forgetReviews drops what is known of pull requests.
+// forgetReviews drops what is known of pull requests, but for the statuses of developers' commits: every webhook would cost
+// a call for each of them, and few webhooks are of one.
 func (k *knowledge) forgetReviews() {
 	k.open.forget()
 	k.frozen.forget()
 	k.comments = map[int]*fresh[[]evidence.Approval]{}
+	k.askArrivals()
 }
 
 // commentsOf, versionOf and podCountOf are what is known of one pull request or service.
@@ -156,6 +164,14 @@ func entry[K comparable, V any](m map[K]*V, key K) *V {
 		m[key] = new(V)
 	}
 	return m[key]
+}
+
+// hold notes whether the old stack changes any more. What was read of it before it stood still may be old.
+func (k *knowledge) hold(still bool) {
+	if still && !k.still {
+		clear(k.versions)
+	}
+	k.still = still
 }
 
 // touched drops what is known of a set whose objects changed in the new cluster.

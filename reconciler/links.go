@@ -15,15 +15,24 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// addressAnnotation, in the template of a client's Pods, says which singleton their address is of: "old" or "new". Pods
-// without it began before anything was switched, when the new cluster was whole in itself.
+// addressAnnotation, in the template of a client's Pods, is the mark of the address that they began with. Pods without it
+// began before anything was switched, when the new cluster was whole in itself.
 const addressAnnotation = "cutover/singleton"
+
+// linkMark tells the addresses apart that a client's Pods can begin with: that of each instance, anew each time that the
+// freeze began or was taken back. A Pod that starts while the Secret changes has the template's mark of before.
+func linkMark(to evidence.Target, c *course) string {
+	if c.linked() == "" && to == evidence.TargetNew {
+		return ""
+	}
+	return fmt.Sprintf("%s.%.10s", to, c.linked())
+}
 
 // observeLinks tells which singleton every client talks to (step 11).
 func (r *Reconciler) observeLinks(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
 	for _, link := range d.migration.Singletons {
 		for _, client := range clientsOf(d, link) {
-			l, err := r.observeLink(ctx, d, link, client)
+			l, err := r.observeLink(ctx, d, k.course, link, client)
 			if err != nil {
 				return fmt.Errorf("%s of %s: %w", link.Service, client.ServiceID, err)
 			}
@@ -33,7 +42,7 @@ func (r *Reconciler) observeLinks(ctx context.Context, d *desired, k *knowledge,
 	return nil
 }
 
-func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Link, client estate.Service) (evidence.Link, error) {
+func (r *Reconciler) observeLink(ctx context.Context, d *desired, c *course, link estate.Link, client estate.Service) (evidence.Link, error) {
 	m := d.migration
 	l := evidence.Link{
 		Singleton: link.Service, Client: client.ServiceID, Secret: link.Address.Secret, Key: link.Address.Key,
@@ -54,11 +63,12 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 	case at >= 0:
 		l.New = targets[at]
 	}
+	l.Mark = linkMark(l.New, c)
 	u, ok := d.unit(client.ServiceID)
 	if !ok {
 		return l, nil
 	}
-	pods, err := podsOf(ctx, to, u)
+	pods, err := podsOf(ctx, to, u.program)
 	if err != nil {
 		return l, err
 	}
@@ -67,25 +77,21 @@ func (r *Reconciler) observeLink(ctx context.Context, d *desired, link estate.Li
 			continue
 		}
 		l.Pods++
-		began := evidence.Target(p.Annotations[addressAnnotation])
-		if began == "" {
-			began = evidence.TargetNew
-		}
-		if began != l.New {
+		if p.Annotations[addressAnnotation] != l.Mark {
 			l.Stale++
 		}
 	}
 	return l, nil
 }
 
-// podsOf lists the Pods of a unit's workload.
-func podsOf(ctx context.Context, c Workloads, u *unit) ([]object.Pod, error) {
-	if len(u.selector) == 0 {
+// podsOf lists the Pods of a program.
+func podsOf(ctx context.Context, c Workloads, p program) ([]object.Pod, error) {
+	if len(p.selector) == 0 {
 		return nil, nil
 	}
-	pods, err := c.Pods(ctx, u.workload.Namespace, u.selector)
+	pods, err := c.Pods(ctx, p.workload.Namespace, p.selector)
 	if err != nil {
-		return nil, fmt.Errorf("pods of %s: %w", u.workload, err)
+		return nil, fmt.Errorf("pods of %s: %w", p.workload, err)
 	}
 	return pods, nil
 }
@@ -114,8 +120,8 @@ func (x *effects) restartClient(ctx context.Context, a phase.Action) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains([]string{string(evidence.TargetOld), string(evidence.TargetNew)}, a.Key) {
-		return fmt.Errorf("%q is no target", a.Key)
+	if a.Key == "" || !slices.ContainsFunc(x.e.Links, func(l evidence.Link) bool { return l.Client == a.Service && l.Mark == a.Key }) {
+		return fmt.Errorf("%q is the mark of no address of %s", a.Key, a.Service)
 	}
 	defer x.forget(func(k *knowledge) { delete(k.units, a.Service) }) // it rolls out now
 	return cluster.Restart(ctx, u.workload, addressAnnotation, a.Key)

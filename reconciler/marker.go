@@ -6,18 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
-	"time"
 
 	"cutover/gitops/estate"
-	"cutover/gitops/review"
 	"cutover/gitops/values"
-	"cutover/reconciler/evidence"
-	"cutover/reconciler/failure"
 )
-
-// trailer ends the message of a commit that changes the marker.
-const trailer = "Cutover-Phase: "
 
 // markers is how many changes of the marker are looked back to: there are a dozen checkpoints.
 const markers = 200
@@ -40,6 +32,13 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, head string, k *k
 	if err != nil {
 		return nil, fmt.Errorf("history of %s: %w", m.MarkerPath(), err)
 	}
+	var last noted
+	if _, err := r.note(ctx, d, courseKey, &last); err != nil {
+		return nil, err
+	}
+	if k.course != nil && len(k.course.counted) > len(last.Counted) { // what counted could not be noted
+		last = k.course.noted()
+	}
 	var steps []arrivedMarker
 	known := true
 	for _, commit := range slices.Backward(changes) {
@@ -47,22 +46,21 @@ func (r *Reconciler) courseOf(ctx context.Context, d *desired, head string, k *k
 		if err != nil {
 			return nil, err
 		}
-		e, err := r.arrivalOf(ctx, m, commit, k)
+		e, final, err := r.arrivalOf(ctx, m, commit, k)
 		if err != nil {
+			if c := last.alone(err); c != nil && ctx.Err() == nil {
+				return c, nil
+			}
 			return nil, err
 		}
-		_, final := k.arrivals[commit.Hash]
 		known = known && final
 		steps = append(steps, arrivedMarker{at, e})
-	}
-	var last noted
-	if _, err := r.note(ctx, d, courseKey, &last); err != nil {
-		return nil, err
 	}
 	c := last.recall(m, new(course).follow(m, steps), steps)
 	if known { // otherwise the host may still tell of a merge
 		k.courseFor = origin
 	}
+	k.keepArrivals(changes)
 	return c, nil
 }
 
@@ -94,92 +92,4 @@ func (r *Reconciler) markerAt(m *estate.Migration, commit string) (writtenMarker
 		return writtenMarker{mistakes: err.Error()}, nil
 	}
 	return writtenMarker{Marker: at}, nil
-}
-
-// slowHost is how long a git host may take to tell by which pull request a commit came.
-const slowHost = 10 * time.Minute
-
-// arrivalOf tells how a commit that changes the marker came to the branch. What is known of a commit never changes.
-func (r *Reconciler) arrivalOf(ctx context.Context, m *estate.Migration, commit estate.Commit, k *knowledge) (evidence.Marker, error) {
-	if e, ok := k.arrivals[commit.Hash]; ok {
-		return e, nil
-	}
-	e := evidence.Marker{Commit: commit.Hash, Trailer: trailerOf(commit.Message), Reviewed: r.Pushed}
-	arrival, err := r.arrival(ctx, m.Branch, commit.Hash)
-	if err != nil {
-		return e, fmt.Errorf("how %.10s came to %s: %w", commit.Hash, m.Branch, err)
-	}
-	if arrival.Number != 0 {
-		e.Reviewed, e.PullRequest, e.MergedBy, e.Approvers = true, arrival.Number, arrival.MergedBy, arrival.Approvers
-	}
-	if len(commit.Parents) > 0 {
-		if e.Others, err = r.others(m, commit); err != nil {
-			return e, err
-		}
-		if e.Trailer == "" {
-			if e.Trailer, err = r.mergedTrailer(commit, arrival); err != nil {
-				return e, fmt.Errorf("what %.10s merged: %w", commit.Hash, err)
-			}
-		}
-	}
-	// The host may take a while to tell of a merge, but never takes it back.
-	if e.PullRequest != 0 || r.Reviews == nil || r.Now().Sub(commit.When) > slowHost {
-		k.arrivals[commit.Hash] = e
-	}
-	return e, nil
-}
-
-func (r *Reconciler) arrival(ctx context.Context, branch, commit string) (review.Arrival, error) {
-	if r.Reviews == nil {
-		return review.Arrival{}, nil
-	}
-	a, err := r.Reviews.Arrival(ctx, branch, commit)
-	if errors.Is(err, failure.ErrNotFound) {
-		return review.Arrival{}, nil
-	}
-	return a, err
-}
-
-// others are the paths that a commit changes besides the marker.
-func (r *Reconciler) others(m *estate.Migration, commit estate.Commit) ([]string, error) {
-	paths, err := r.History.Changed(commit.Parents[0], commit.Hash)
-	if err != nil {
-		return nil, fmt.Errorf("what %.10s changes: %w", commit.Hash, err)
-	}
-	return slices.DeleteFunc(paths, func(path string) bool { return path == m.MarkerPath() }), nil
-}
-
-// mergedTrailer looks for the trailer in the commits that a commit merged, or, if it squashed them, in those of the pull
-// request: the host writes the message of a merge.
-func (r *Reconciler) mergedTrailer(commit estate.Commit, arrival review.Arrival) (string, error) {
-	for _, message := range slices.Backward(arrival.Messages) {
-		if t := trailerOf(message); t != "" {
-			return t, nil
-		}
-	}
-	for _, theirs := range commit.Parents[1:] {
-		merged, err := r.History.Between(commit.Parents[0], theirs)
-		if err != nil {
-			return "", err
-		}
-		for _, c := range merged {
-			if t := trailerOf(c.Message); t != "" {
-				return t, nil
-			}
-		}
-	}
-	return "", nil
-}
-
-// trailerOf is the phase that the trailers of a commit's message name: those of its last paragraph, as git has it.
-func trailerOf(message string) string {
-	message = strings.TrimSpace(strings.ReplaceAll(message, "\r\n", "\n"))
-	last := message[strings.LastIndex(message, "\n\n")+1:]
-	value := ""
-	for line := range strings.Lines(last) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), trailer); ok {
-			value = strings.TrimSpace(v)
-		}
-	}
-	return value
 }

@@ -67,9 +67,11 @@ type effects struct {
 	stale []string // applications whose pipelines are to be asked for again
 }
 
-// journaled performs an action between its intent and its result in the journal.
+// journaled performs an action between its intent and its result in the journal. That the traffic is back is noted in any
+// case: what it was before must not look like a weight that is only to be put back.
 func (x *effects) journaled(ctx context.Context, a phase.Action) error {
-	return x.r.journaled(ctx, x.d, x.k.course.at, a, false, func(ctx context.Context) error { return x.perform(ctx, a) })
+	back := a.Verb == phase.BeginBake && a.Weight == 0
+	return x.r.journaled(ctx, x.d, x.k.course.at, a, back, func(ctx context.Context) error { return x.perform(ctx, a) })
 }
 
 func (x *effects) perform(ctx context.Context, a phase.Action) error {
@@ -108,7 +110,6 @@ func (x *effects) perform(ctx context.Context, a phase.Action) error {
 	case phase.SilenceAlarms, phase.ExpireSilence:
 		return x.silence(ctx, a)
 	case phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake:
-		defer x.forget(func(k *knowledge) { k.proxies.forget(); k.checks.forget() })
 		return x.r.move(ctx, x.d, x.e.Marker, x.e.Edge, a)
 	}
 	return errors.New("no such verb")
@@ -256,7 +257,9 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 	x.r.done.deployments.Add(1)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.started[a.Service] = start{evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: id, Status: pipeline.NotStarted}, x.r.Now()}
+	x.k.started[a.Service] = start{
+		x.r.asDeployment(c, pipeline.Execution{Application: doc.Application(), ID: id, Status: pipeline.NotStarted}), x.r.Now(),
+	}
 	return nil
 }
 

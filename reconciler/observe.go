@@ -12,6 +12,9 @@ import (
 	"cutover/reconciler/object"
 )
 
+// theServices is what the services are called where they cannot be looked at.
+const theServices = "services"
+
 // observe gathers the evidence that the phase decides on. What k knows is not asked again, and what the migration has
 // never reached is not asked at all. A system that cannot be looked at is in the evidence as unseen, and in the error: the
 // others are looked at all the same.
@@ -26,6 +29,9 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	if r.fetched != nil {
 		unseen("the values repository", r.fetched)
 	}
+	if c.unasked != nil {
+		unseen("the git host", c.unasked)
+	}
 	if d.unrendered != nil {
 		unseen("what the services are made of", d.unrendered)
 	}
@@ -36,17 +42,17 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		at    func(context.Context, *desired, *knowledge, *evidence.Evidence) error
 	}{
 		{"the new cluster", estate.Prepare, true, r.observeSurvey},
-		{"secrets", estate.Prepare, false, r.observeSecrets},
 		{"roles", estate.Prepare, false, r.observeRoles},
 		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
+		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze}, // before the versions that it holds still
 		{"namespaces", estate.Deploy, true, r.observeNamespaces},
-		{"services", estate.Deploy, true, r.observeServices},
+		{theServices, estate.Deploy, true, r.observeServices},
 		{"smoke tests", estate.Deploy, true, r.observeSmoke},
-		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze},
 		{"the base branch", estate.Freeze, false, r.observeMain},
 		{"singletons", estate.Freeze, true, r.observeLinks},
 		{"silences", estate.Canary, false, r.observeSilences},
 		{evidence.TheEdge, estate.Canary, false, r.observeEdge},
+		{"secrets", estate.Prepare, false, r.observeSecrets}, // which address they are to hold rests on the edge
 	} {
 		if c.reached < look.from || look.units && d.unrendered != nil {
 			continue

@@ -70,8 +70,9 @@ type Branches interface {
 	// Propose makes branch point at a new commit with the change on top of c.Parent, whatever it pointed at before, and
 	// returns the commit. The same change on the same parent gives the same commit, and pushes nothing the second time.
 	Propose(ctx context.Context, c estate.Change) (string, error)
-	// DeleteBranch deletes a branch; one that is not there is no error.
-	DeleteBranch(ctx context.Context, branch string) error
+	// DeleteBranch deletes a branch that points at head; one that is not there is no error. It fails with
+	// failure.ErrConflict if the branch has moved on.
+	DeleteBranch(ctx context.Context, branch, head string) error
 }
 
 // Applications is Spinnaker's list of applications.
@@ -160,19 +161,20 @@ type Secrets interface {
 	// Compare tells in what the copy differs, and what the policies that the copy needs lack. Values are compared by
 	// keyed hash. An original without any secret is failure.ErrRefused.
 	Compare(ctx context.Context, t evidence.SecretTree) (evidence.Secrets, error)
-	// Copy makes the copies of the given paths as they should be. What a copy held stays as an older version of it; what
-	// the original lacks is left alone.
+	// Copy gives the copies of the given paths what they lack, and, if t says so, the original's values for what differs.
+	// What a copy held stays as an older version of it; what the original lacks is left alone.
 	Copy(ctx context.Context, t evidence.SecretTree, paths []string) error
 }
 
 // Roles are the roles of IAM.
 type Roles interface {
-	// Role tells whether the role trusts the principal.
+	// Role tells whom the role lets in, and whether the principal is among them.
 	Role(ctx context.Context, name, principal string) (evidence.Role, error)
 	// Trust adds the principal to the role's trust policy, and changes nothing else in it. It fails with
 	// failure.ErrConflict if somebody else changes the policy meanwhile.
 	Trust(ctx context.Context, name, principal string) error
-	// Distrust removes what Trust added, and only that.
+	// Distrust removes what Trust added, and only that. It is the undo of step 4, which no step before cleanup (22) asks for:
+	// going back leaves the principal in.
 	Distrust(ctx context.Context, name, principal string) error
 }
 
@@ -180,19 +182,20 @@ type Roles interface {
 type Alarms interface {
 	// Silences lists the active silences of an owner, sorted by id.
 	Silences(ctx context.Context, owner string) ([]evidence.Silence, error)
-	// Silence creates the silence, or, if it has an id, changes that one. It returns the id, which a change may renew.
+	// Silence creates the silence, or changes the one of its id; without an id, the one of the same owner and matchers that
+	// has not ended, if there is one. It returns the id, which a change may renew.
 	Silence(ctx context.Context, s evidence.Silence) (string, error)
-	// Expire ends a silence now. One that has ended is no error.
-	Expire(ctx context.Context, id string) error
+	// Expire ends a silence of an owner now. One that has ended is no error; one of another owner is failure.ErrRefused.
+	Expire(ctx context.Context, id, owner string) error
 }
 
 // Edge is the fleet of proxies that splits the traffic.
 type Edge interface {
 	// Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
-	// answer is in the list, with the reason.
+	// answer, or has no such servers, is in the list, with the reason.
 	Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error)
-	// SetWeight gives server to the weight and server from the rest of 100 at every named proxy, or at none: after an
-	// error those that took it are put back.
+	// SetWeight gives server to the weight and server from the rest of 100 at every named proxy. It raises it at all of
+	// them or at none: after an error those that were raised are put back. It lowers it wherever it can.
 	SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error
 }
 

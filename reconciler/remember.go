@@ -31,6 +31,9 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 	if err := r.recordMarker(ctx, o, k, entry); err != nil {
 		return err
 	}
+	if err := r.recordApprovals(ctx, o, entry); err != nil {
+		return err
+	}
 	// Counts in a reason change all the time; its code tells whether something else holds.
 	if o.decision.Reason.Code == k.recorded.Code {
 		return nil
@@ -46,14 +49,14 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 // recordMarker tells of the markers that are new, counted or refused, and remembers how far the migration has come.
 func (r *Reconciler) recordMarker(ctx context.Context, o outlook, k *knowledge, entry record.Entry) error {
 	newest, refused := k.course.newest, k.course.refused
-	if newest.Commit == "" {
-		return nil
+	if newest.Commit == "" || k.course.unasked != nil {
+		return nil // nothing new is known
 	}
 	told, what := "", newest.Commit+" "+string(refused.Code)
 	if _, err := r.note(ctx, o.desired, markerKey, &told); err != nil || told == what {
 		return err
 	}
-	if len(k.course.counted) > 0 {
+	if len(k.course.counted) > 0 { // also one that counted just before the refused one
 		if err := r.setNote(ctx, o.desired, courseKey, k.course.noted()); err != nil {
 			return err
 		}
@@ -81,18 +84,46 @@ func (r *Reconciler) recordCounted(ctx context.Context, o outlook, k *knowledge,
 	}
 	begin := slices.IndexFunc(counted, func(c countedMarker) bool { return c.Commit == told }) + 1
 	for _, c := range counted[begin:] {
-		came, ok := k.arrivals[c.Commit]
-		if !ok {
-			came = evidence.Marker{PullRequest: c.PullRequest}
-		}
+		came := evidence.Marker{PullRequest: c.PullRequest}
 		if c.Commit == k.course.newest.Commit {
 			came = k.course.newest
+		} else if a, ok := k.arrivals[c.Commit]; ok {
+			came = a.marker
 		}
 		entry.Kind, entry.Marker, entry.Commit, entry.Reason = record.Marker, c.Marker, c.Commit, arrived(came)
 		if _, err := r.Journal.Append(ctx, entry); err != nil {
 			return err
 		}
 		if err := r.setNote(ctx, o.desired, countedKey, c.Commit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approvedKey is the note of the approvals that the journal tells of, by step and test.
+const approvedKey = "approved"
+
+// recordApprovals tells who approved which test: it is by their word that the migration goes on.
+func (r *Reconciler) recordApprovals(ctx context.Context, o outlook, entry record.Entry) error {
+	told := map[string]string{}
+	if _, err := r.note(ctx, o.desired, approvedKey, &told); err != nil {
+		return err
+	}
+	for _, test := range o.evidence.Smoke {
+		if test.State != evidence.SmokePassed || !slices.ContainsFunc(o.desired.migration.Smoke, func(s estate.Smoke) bool { return s.Name == test.Name && s.Approval != "" }) {
+			continue
+		}
+		key, what := fmt.Sprint(test.Step, " ", test.Name), fmt.Sprintf("%s at %s", test.Reason, test.At.UTC().Format(time.RFC3339))
+		if told[key] == what {
+			continue
+		}
+		entry.Kind, entry.Step, entry.Verb, entry.Target, entry.Reason = record.Observation, test.Step, "approved", test.Name, what
+		if _, err := r.Journal.Append(ctx, entry); err != nil {
+			return err
+		}
+		told[key] = what
+		if err := r.setNote(ctx, o.desired, approvedKey, told); err != nil {
 			return err
 		}
 	}
@@ -128,9 +159,9 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e 
 	for i, s := range e.Services {
 		key := s.ID.String()
 		since, was := known[key]
-		behind := isBehind(s)
+		behind := phase.IsBehind(s)
 		switch {
-		case behind && !was:
+		case behind && !was && k.acts: // who only looks does not know since when
 			since = r.Now()
 			known[key], changed = since, true
 		case !behind && was:
@@ -145,13 +176,9 @@ func (r *Reconciler) noteDrift(ctx context.Context, d *desired, k *knowledge, e 
 	return r.setNote(ctx, d, behindKey, known)
 }
 
-func isBehind(s evidence.Service) bool {
-	return !s.Running.IsZero() && !s.Pinned.IsZero() && s.Running != s.Pinned
-}
-
 // journaled writes down what is to be done, does it, and writes down what became of it. Without its intent in the journal
-// nothing is done, but for one thing: traffic that has to go back goes back also when the disk is full. A result may be
-// missing: the world tells it.
+// nothing is done, but for one thing: traffic that has to go back goes back, and what it goes back by is judged, also when
+// the disk is full. A result may be missing: the world tells it.
 func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker, a phase.Action, lowers bool, do func(context.Context) error) error {
 	id, err := r.Journal.Append(ctx, record.Entry{
 		At: r.Now(), Migration: d.migration.Name, Kind: record.Action, Marker: at, Commit: d.head,
@@ -162,7 +189,7 @@ func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker
 	}
 	failed := do(ctx)
 	if err != nil {
-		r.Log.ErrorContext(ctx, "traffic went back without an entry in the journal", "error", err, "reason", a.Reason)
+		r.Log.ErrorContext(ctx, "done without an entry in the journal", "verb", a.Verb, "weight", a.Weight, "reason", a.Reason, "error", err)
 		return failed
 	}
 	outcome, reason := record.Done, ""

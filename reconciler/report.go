@@ -23,8 +23,13 @@ type Report struct {
 	Steps     []phase.StepProgress `json:"steps,omitempty"`
 	Services  []ServiceReport      `json:"services,omitempty"`
 	Edge      []ProxyReport        `json:"edge,omitempty"`
+	// Checks are those of the weight that bakes, or of the one that has passed.
+	Checks []CheckReport `json:"checks,omitempty"`
 	// Breaches are the invariants that are broken now: nothing goes forward before they hold again.
 	Breaches []BreachReport `json:"breaches,omitempty"`
+	// Resync is what is to be brought over from the old side. While the daemon runs it is known from the freeze on, and
+	// before since the freeze has been proposed; PlanResync asks for it.
+	Resync *phase.Resync `json:"resync,omitempty"`
 	// Drift compares the objects of the services that are deployed with git, as the pass found them.
 	Drift drift.Report `json:"drift"`
 	// Repaired is the drift that was put right since the start, newest first, as far as it is remembered.
@@ -41,7 +46,8 @@ type Report struct {
 // BreachReport is an invariant that is broken.
 type BreachReport struct {
 	invariant.Breach
-	Since time.Time `json:"since"`
+	// Since is when the daemon saw it first; zero in a look by itself, which does not know.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // ProxyReport is the weight of the new cluster at one edge proxy.
@@ -56,6 +62,21 @@ func edgeReport(e *evidence.Evidence) []ProxyReport {
 	var out []ProxyReport
 	for _, p := range e.Edge.Proxies {
 		out = append(out, ProxyReport{p.Name, p.To.Weight, p.Unreachable})
+	}
+	return out
+}
+
+// CheckReport is what one analysis of the weight says.
+type CheckReport struct {
+	Name    string           `json:"name"`
+	Verdict evidence.Verdict `json:"verdict"`
+	Reason  string           `json:"reason"` // what was measured, and against what
+}
+
+func checksReport(e *evidence.Evidence) []CheckReport {
+	var out []CheckReport
+	for _, c := range e.Edge.Checks {
+		out = append(out, CheckReport(c))
 	}
 	return out
 }
@@ -80,12 +101,16 @@ type Repair struct {
 
 // ServiceReport is how one service of the new stack stands.
 type ServiceReport struct {
-	Service   estate.ServiceID `json:"service"`
-	Class     estate.Class     `json:"class"`
-	Version   estate.Version   `json:"version,omitzero"`
-	Execution string           `json:"execution,omitempty"` // id of the last deployment's execution
-	Status    string           `json:"status,omitempty"`    // of that execution, or what the service waits for
-	Ready     bool             `json:"ready"`
+	Service estate.ServiceID `json:"service"`
+	Class   estate.Class     `json:"class"`
+	Version estate.Version   `json:"version,omitzero"` // the pinned one
+	// Running is the version that the old cluster runs, if it could be read. While it is another one, Since says since when
+	// that is known.
+	Running   estate.Version `json:"running,omitzero"`
+	Since     time.Time      `json:"since,omitzero"`
+	Execution string         `json:"execution,omitempty"` // id of the last deployment's execution
+	Status    string         `json:"status,omitempty"`    // of that execution, or what the service waits for
+	Ready     bool           `json:"ready"`
 }
 
 func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
@@ -95,7 +120,12 @@ func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
 	report.Commit, report.Migration, report.Marker = o.head, d.migration.Name, k.course.at
 	if k.course.refused.Code == "" {
 		report.Steps = phase.Overview(&d.migration, k.course.at, e, now)
-		report.Edge = edgeReport(e)
+		report.Edge, report.Checks = edgeReport(e), checksReport(e)
+	}
+	report.Resync = k.resync
+	if k.course.reached >= estate.Freeze {
+		list := phase.ResyncOf(&d.migration, e, now)
+		report.Resync = &list
 	}
 	if watch := watchFor(k.course.at); watch > 0 {
 		report.Again = phase.Earlier(report.Again, now.Add(watch))
@@ -117,7 +147,7 @@ func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
 }
 
 func serviceReport(s evidence.Service) ServiceReport {
-	out := ServiceReport{Service: s.ID, Class: s.Class, Version: s.Pinned, Ready: s.Ready, Status: s.Status}
+	out := ServiceReport{Service: s.ID, Class: s.Class, Version: s.Pinned, Running: s.Running, Since: s.Since, Ready: s.Ready, Status: s.Status}
 	if len(s.Deployments) > 0 {
 		last := s.Deployments[0]
 		out.Execution = last.ID

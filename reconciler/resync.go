@@ -10,7 +10,11 @@ import (
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
+	"cutover/reconciler/phase"
 )
+
+// mostCommits is how many commits of the base branch are named: their number is told in any case.
+const mostCommits = 50
 
 // observeMain tells what the base branch has and the migration's branch lacks (step 9).
 func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
@@ -24,7 +28,10 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 	}
 	e.Main = evidence.Main{Head: head, Behind: div.Behind, Take: div.Take}
 	if div.Behind > 0 {
-		if e.Main.Unusable, err = r.unusable(head); err != nil {
+		if e.Main.Commits, err = r.History.Line(head, min(div.Behind, mostCommits)); err != nil {
+			return err
+		}
+		if e.Main.Unusable, err = r.unusable(d.head, head, div.Take); err != nil {
 			return err
 		}
 	}
@@ -41,13 +48,18 @@ func (r *Reconciler) observeMain(ctx context.Context, d *desired, k *knowledge, 
 	return nil
 }
 
-// unusable says what is wrong with the values repository at a commit, before that reaches the migration's branch.
-func (r *Reconciler) unusable(commit string) (string, error) {
-	tree, err := r.Source.Tree(commit)
+// unusable says what would be wrong with the values repository on the migration's branch once it had what it is to take: two
+// sides can be right, each for itself, that are not so together.
+func (r *Reconciler) unusable(ours, theirs string, take []string) (string, error) {
+	branch, err := r.Source.Tree(ours)
 	if err != nil {
 		return "", err
 	}
-	_, problems := r.reader.Read(tree)
+	base, err := r.Source.Tree(theirs)
+	if err != nil {
+		return "", err
+	}
+	_, problems := r.reader.ReadAt(newMerged(branch, base, take), r.Now())
 	switch err := problems.Err(); {
 	case errors.Is(err, failure.ErrTransient):
 		return "", err
@@ -104,7 +116,8 @@ func (x *effects) pinVersions(ctx context.Context) error {
 
 // copySecrets makes the copies in the action's items as they should be.
 func (x *effects) copySecrets(ctx context.Context, items []string) error {
-	t, ok := secretTree(x.d, x.k.course.at)
+	at := x.k.course.at
+	t, ok := secretTree(x.d, at, phase.WantTarget(at, x.e, x.r.Now()))
 	if !ok {
 		return fmt.Errorf("cutover.yaml names no secrets for %s and %s", x.d.migration.From.Cluster, x.d.migration.To.Cluster)
 	}

@@ -55,7 +55,7 @@ func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 		case <-alarm.rings():
 		}
 		alarm.clear()
-		again, err := r.once(ctx, &heads, scope)
+		again, err := r.Once(ctx, &heads, scope)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -101,9 +101,9 @@ func (a *alarm) rings() <-chan time.Time {
 	return time.After(a.at.Sub(a.now()))
 }
 
-// once fetches the heads unless they are known, and passes. The heads are only ever those that it fetched itself, so
+// Once fetches the heads unless they are known, and passes. The heads are only ever those that it fetched itself, so
 // that an older answer cannot come after a newer one.
-func (r *Reconciler) once(ctx context.Context, heads *estate.Heads, scope Scope) (time.Time, error) {
+func (r *Reconciler) Once(ctx context.Context, heads *estate.Heads, scope Scope) (time.Time, error) {
 	if *heads != nil {
 		return r.Pass(ctx, *heads, scope)
 	}

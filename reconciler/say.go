@@ -34,15 +34,6 @@ func text(name string, data map[string]any) string {
 	return strings.TrimSpace(b.String()) + "\n"
 }
 
-// planned is one row of a plan, for people.
-type planned struct {
-	Step               int
-	What, Target, Undo string
-}
-
-// maxPlanned is how many effects a plan lists: hosts limit the length of a comment.
-const maxPlanned = 150
-
 // plan is what the plan of a pull request was made from, and when.
 type plan struct {
 	of string
@@ -63,22 +54,15 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	if err != nil {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
 	}
-	var rows []planned
-	effects := 0
-	for _, step := range phase.Plan(&d.migration, to, &e, now) {
-		row := planned{Step: step.Step, What: "wait", Target: cell(step.Wait)}
-		if step.Action.Verb != "" {
-			effects++
-			row = planned{step.Step, cell(effect(step.Action)), cell(step.Action.Target), cell(step.Action.Undo)}
-		}
-		rows = append(rows, row)
-	}
+	rows, effects := rowsOf(phase.Plan(&d.migration, to, &e, now))
 	data := map[string]any{
-		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows[:min(len(rows), maxPlanned)],
-		"More": max(0, len(rows)-maxPlanned), "Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
+		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows,
+		"Breaches": o.breaches, "Invariants": strings.Join(invariant.Names, ", "),
 	}
 	if to.Phase == estate.Freeze {
-		data["Drift"] = drifted(&e, now)
+		list := phase.ResyncOf(&d.migration, &e, now)
+		k.resync = &list
+		data["Drift"] = resyncLines(list)
 	}
 	status := review.Status{
 		Context: statusContext(d, to), State: review.Success,
@@ -102,47 +86,6 @@ func (r *Reconciler) foresee(ctx context.Context, d *desired, k *knowledge, to e
 	return r.observe(ctx, d, k)
 }
 
-func effect(a phase.Action) string {
-	what := strings.ReplaceAll(string(a.Verb), "-", " ")
-	switch {
-	case a.Verb == phase.SetWeight:
-		what += fmt.Sprintf(" to %d %%", a.Weight)
-	case len(a.Items) > 0:
-		what += fmt.Sprintf(" (%d)", len(a.Items))
-	}
-	return what
-}
-
-// cell makes a text fit into a cell of a table.
-func cell(s string) string { return strings.ReplaceAll(oneLine(s), "|", "\\|") }
-
-// drifted lists what changed since prepare and a re-sync would bring over.
-func drifted(e *evidence.Evidence, now time.Time) []string {
-	var out []string
-	for _, s := range e.Services {
-		if isBehind(s) {
-			out = append(out, fmt.Sprintf("%s: the old cluster runs %s, pinned is %s, %s behind", s.ID, s.Running, s.Pinned, days(now.Sub(s.Since))))
-		}
-	}
-	if n := len(e.Secrets.Different); n > 0 {
-		out = append(out, fmt.Sprintf("%d keys of secrets differ, such as %s of %s", n, e.Secrets.Different[0].Key, e.Secrets.Different[0].Path))
-	}
-	if e.Main.Behind > 0 {
-		out = append(out, fmt.Sprintf("%d commits of the base branch, which change %d paths", e.Main.Behind, len(e.Main.Take)))
-	}
-	for _, c := range e.Main.Conflicts {
-		out = append(out, fmt.Sprintf("conflict: %s was changed on both branches (%.10s, %.10s): a person has to settle it", c.Path, c.Ours, c.Theirs))
-	}
-	return out
-}
-
-func days(d time.Duration) string {
-	if n := int(d.Hours() / 24); n != 1 {
-		return fmt.Sprintf("%d days", n)
-	}
-	return "1 day"
-}
-
 // tellProgress tells the pull request that brought the marker how far it has come, or why it was refused.
 func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) error {
 	newest := k.course.newest
@@ -151,10 +94,10 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 	}
 	at := k.course.at
 	if why := k.course.refused; why.Code != "" {
-		refused := k.course.says
+		says := k.course.says
 		return errors.Join(
-			r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, refused), State: review.Failure, Text: "Refused: " + why.Text}),
-			r.comment(ctx, k, newest.PullRequest, "plan", text("plan", map[string]any{"Title": phase.Title(refused), "Refused": why.Text}), why.Text),
+			r.setStatus(ctx, k, newest.Commit, refusedStatus(o.desired, says, why)),
+			r.comment(ctx, k, newest.PullRequest, "plan", refusedText(says, why), string(why.Code)+why.Text),
 		)
 	}
 	state, status := "working", review.Pending
@@ -167,11 +110,11 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		state = "waiting"
 	}
 	data := map[string]any{
-		"Title": phase.Title(at), "State": state, "Reason": o.decision.Reason.Text, "Breaches": breachesOf(o, k), "Checks": o.evidence.Edge.Checks,
+		"Title": phase.Title(at), "State": state, "Kind": o.decision.Kind, "Reason": o.decision.Reason, "Breaches": breachesOf(o, k), "Checks": o.evidence.Edge.Checks,
 		"Steps": phase.Overview(&o.desired.migration, at, &o.evidence, r.Now()), "Edge": edgeReport(&o.evidence), "Failures": failures(&o.evidence),
 	}
 	errs := []error{
-		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: phase.Title(at) + ": " + string(o.decision.Reason.Code)}),
+		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: fmt.Sprintf("%s: %s (%s)", phase.Title(at), o.decision.Kind, o.decision.Reason.Code)}),
 		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data), state+" "+string(o.decision.Reason.Code)),
 		r.tellFreeze(ctx, o, k),
 	}
@@ -193,7 +136,11 @@ func failures(e *evidence.Evidence) []string {
 			out = append(out, fmt.Sprintf("%s: %s", s.ID, oneLine(s.Blocked)))
 		case len(s.Deployments) > 0 && s.Deployments[0].Reason != "":
 			last := s.Deployments[0]
-			out = append(out, fmt.Sprintf("%s: execution %s %s: %s", s.ID, last.ID, last.Status, oneLine(last.Reason)))
+			id := last.ID
+			if last.URL != "" {
+				id = "[" + id + "](" + last.URL + ")"
+			}
+			out = append(out, fmt.Sprintf("%s: execution %s %s: %s", s.ID, id, last.Status, oneLine(last.Reason)))
 		}
 	}
 	return out
@@ -201,7 +148,7 @@ func failures(e *evidence.Evidence) []string {
 
 // tellFreeze announces the freeze under the pull request that began it.
 func (r *Reconciler) tellFreeze(ctx context.Context, o outlook, k *knowledge) error {
-	number := k.course.began(estate.Freeze)
+	number := k.course.began(estate.Freeze).PullRequest
 	if number == 0 || k.course.at.Phase < estate.Freeze {
 		return nil
 	}

@@ -3,25 +3,26 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
 )
 
-// secretTree is what the copy of the product's secrets should be while the marker stands at at; false if the estate names
-// no roots, so that there is nothing to copy.
-func secretTree(d *desired, at estate.Marker) (evidence.SecretTree, bool) {
+// secretTree is what the copy of the product's secrets should be while the marker stands at at, and its clients are to talk
+// to an instance of their singletons; false if the estate names no roots, so that there is nothing to copy.
+func secretTree(d *desired, at estate.Marker, want evidence.Target) (evidence.SecretTree, bool) {
 	m := d.migration
 	from, _ := d.estate.Cluster(m.From.Cluster)
 	to, _ := d.estate.Cluster(m.To.Cluster)
 	if from.Secrets == "" || to.Secrets == "" {
 		return evidence.SecretTree{}, false
 	}
-	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets}
+	t := evidence.SecretTree{From: from.Secrets, To: to.Secrets, Overwrite: phase.Overwrites(at)}
 	for _, link := range m.Singletons {
 		address := link.Address.To
-		if phase.WantTarget(at) == evidence.TargetOld {
+		if want == evidence.TargetOld {
 			address = link.Address.From
 		}
 		for _, client := range clientsOf(d, link) {
@@ -46,31 +47,18 @@ func clientsOf(d *desired, link estate.Link) []estate.Service {
 
 // observeSecrets compares the copy of the secrets with the original (steps 2, 9 and 11).
 func (r *Reconciler) observeSecrets(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	t, ok := secretTree(d, k.course.at)
+	t, ok := secretTree(d, k.course.at, phase.WantTarget(k.course.at, e, r.Now()))
 	if !ok {
 		return nil
 	}
 	if r.Secrets == nil {
 		return unconfigured(d, "vault", "cutover.yaml names the secrets of its clusters")
 	}
+	if !reflect.DeepEqual(k.tree, t) { // what was compared with another one says nothing
+		k.secrets.forget()
+		k.tree = t
+	}
 	e.Secrets, err = k.secrets.get(r.Now(), secretsFor, func() (evidence.Secrets, error) { return r.Secrets.Compare(ctx, t) })
-	return err
-}
-
-// observeRoles asks IAM for every role that the migration names (step 4).
-func (r *Reconciler) observeRoles(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
-	trust := d.migration.Trust
-	if len(trust.Roles) == 0 {
-		return nil
-	}
-	if r.Roles == nil {
-		return unconfigured(d, "aws", "the migration names roles")
-	}
-	e.Roles, err = k.roles.get(r.Now(), rolesFor, func() ([]evidence.Role, error) {
-		return gather(ctx, r.Width, trust.Roles, func(ctx context.Context, name string) (evidence.Role, error) {
-			return r.Roles.Role(ctx, name, trust.Principal)
-		})
-	})
 	return err
 }
 

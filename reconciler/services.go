@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"cutover/generator"
@@ -35,9 +37,9 @@ func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowled
 	for i, u := range d.units {
 		s := seen[i]
 		id := u.service.ServiceID
-		k.units[id], k.deployments[id] = s.standing, s.history
-		if !s.asked { // not knowing is not the same as there being none
-			delete(k.deployments, id)
+		k.units[id] = s.standing
+		if delete(k.deployments, id); s.asked { // what nobody asked for is not known to be empty
+			k.deployments[id] = s.history
 		}
 		if s.history.listed {
 			delete(k.started, id)
@@ -77,7 +79,7 @@ type seen struct {
 	pods     podCount
 	standing standing
 	history  history
-	asked    bool // what history says is whole
+	asked    bool // history is all that there is
 	present  string
 }
 
@@ -107,7 +109,7 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	if p, ok := deploys[id]; ok && u.mode == estate.ByPipeline {
 		s.history, err = r.observeDeployments(ctx, u, p.Document, k)
 	}
-	s.asked = true
+	s.asked = err == nil
 	if len(s.history.ours) == 0 && u.asDeployed(s.standing) {
 		s.history.ours = []evidence.Deployment{{Digest: u.digest, Status: pipeline.Succeeded}}
 	}
@@ -149,33 +151,33 @@ type running struct {
 	unknown string
 }
 
-// runningVersion reads which version the old cluster runs from the workload's image.
+// runningVersion reads which version the old cluster runs from the image of the old stack's workload.
 func (r *Reconciler) runningVersion(ctx context.Context, d *desired, u *unit) (running, error) {
-	if u.err != nil {
-		return running{unknown: u.err.Error()}, nil
+	from, old := d.migration.From, u.old
+	switch {
+	case u.oldErr != nil:
+		return running{unknown: u.oldErr.Error()}, nil
+	case old.image == "":
+		return running{unknown: fmt.Sprintf("no object that git names for stack %s runs an image of the service's version", from.Stack)}, nil
 	}
-	if u.image == "" {
-		return running{unknown: "no object that git names runs an image of the service's version"}, nil
-	}
-	from := d.migration.From
 	cluster, err := r.cluster(from.Cluster)
 	if err != nil {
 		return running{}, err
 	}
-	live, err := cluster.Live(ctx, u.set, []object.Ref{u.workload})
+	live, err := cluster.Live(ctx, u.set, []object.Ref{old.workload})
 	if err != nil {
-		return running{}, fmt.Errorf("%s in %s: %w", u.workload, from.Cluster, err)
+		return running{}, fmt.Errorf("%s in %s: %w", old.workload, from.Cluster, err)
 	}
 	for _, o := range live.Objects {
-		if object.RefOf(o).Key() != u.workload.Key() {
+		if object.RefOf(o).Key() != old.workload.Key() {
 			continue
 		}
-		if v, ok := manifest.WorkloadVersion(o, u.image); ok {
+		if v, ok := manifest.WorkloadVersion(o, old.image); ok {
 			return running{version: v}, nil
 		}
-		return running{unknown: fmt.Sprintf("%s does not run image %s", u.workload, u.image)}, nil
+		return running{unknown: fmt.Sprintf("%s does not run image %s", old.workload, old.image)}, nil
 	}
-	return running{unknown: fmt.Sprintf("%s does not exist", u.workload)}, nil
+	return running{unknown: fmt.Sprintf("%s does not exist", old.workload)}, nil
 }
 
 // podCount is how many Pods of an exclusive service each cluster has, terminating ones too.
@@ -183,16 +185,20 @@ type podCount struct{ old, new int }
 
 func (r *Reconciler) countPods(ctx context.Context, d *desired, u *unit) (podCount, error) {
 	var n podCount
-	for cluster, count := range map[estate.ClusterName]*int{d.migration.From.Cluster: &n.old, d.migration.To.Cluster: &n.new} {
-		c, err := r.cluster(cluster)
+	for _, side := range []struct {
+		cluster estate.ClusterName
+		program program
+		count   *int
+	}{{d.migration.From.Cluster, u.old, &n.old}, {d.migration.To.Cluster, u.program, &n.new}} {
+		c, err := r.cluster(side.cluster)
 		if err != nil {
 			return n, err
 		}
-		pods, err := podsOf(ctx, c, u)
+		pods, err := podsOf(ctx, c, side.program)
 		if err != nil {
-			return n, fmt.Errorf("%s: %w", cluster, err)
+			return n, fmt.Errorf("%s: %w", side.cluster, err)
 		}
-		*count = len(pods)
+		*side.count = len(pods)
 	}
 	return n, nil
 }
@@ -259,7 +265,7 @@ func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeli
 		c, ok := phase.ParseCorrelation(x.CorrelationID)
 		switch {
 		case ok && c.Service == id.Name:
-			h.ours = append(h.ours, asDeployment(c, x))
+			h.ours = append(h.ours, r.asDeployment(c, x))
 		case !x.Status.Complete():
 			h.occupied = x.ID
 		}
@@ -268,8 +274,18 @@ func (r *Reconciler) observeDeployments(ctx context.Context, u *unit, doc pipeli
 	return r.withStarted(ctx, h, k.started[id])
 }
 
-func asDeployment(c phase.Correlation, x pipeline.Execution) evidence.Deployment {
-	return evidence.Deployment{Digest: c.Digest, Number: c.Number, ID: x.ID, Status: x.Status, Reason: x.Reason, Ended: x.Ended}
+func (r *Reconciler) asDeployment(c phase.Correlation, x pipeline.Execution) evidence.Deployment {
+	return evidence.Deployment{
+		Digest: c.Digest, Number: c.Number, ID: x.ID, URL: r.executionURL(x.Application, x.ID), Status: x.Status, Reason: x.Reason, Ended: x.Ended,
+	}
+}
+
+// executionURL is the page of an execution in Deck, Spinnaker's user interface; "" if that is not known.
+func (r *Reconciler) executionURL(application, id string) string {
+	if r.SpinnakerUI == "" {
+		return ""
+	}
+	return strings.TrimRight(r.SpinnakerUI, "/") + "/#/applications/" + url.PathEscape(application) + "/executions/details/" + url.PathEscape(id)
 }
 
 // unseen is how long an execution that Spinnaker does not know is taken for one that it does not know yet.

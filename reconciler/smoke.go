@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
-	"cutover/reconciler/drift"
 	"cutover/reconciler/evidence"
-	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/record"
 )
@@ -24,27 +22,34 @@ type smokeResult struct {
 	State  evidence.SmokeState `json:"state"`
 	Reason string              `json:"reason"`
 	At     time.Time           `json:"at"`
-	// Of identifies what ran in the new cluster, so that a result counts only for that.
-	Of string `json:"of"`
+	// Of identifies what ran in the new cluster, and Begun is the commit of the marker that had begun the phase, so that a
+	// result counts only for these.
+	Of    string `json:"of"`
+	Begun string `json:"begun"`
+	// Job is the name of the newest attempt's Job; "" for a test without one.
+	Job string `json:"job,omitempty"`
 }
 
 func smokeKey(step int, name string) string { return fmt.Sprintf("smoke.%d.%s", step, name) }
 
-// The steps that test the new cluster, and the phase that each belongs to.
-var smokeSteps = []struct {
+// smokeStep is a step that tests the new cluster, and the phase that it belongs to.
+type smokeStep struct {
 	number int
 	phase  estate.Phase
-}{{7, estate.Deploy}, {12, estate.Freeze}}
+}
+
+var smokeSteps = []smokeStep{{7, estate.Deploy}, {12, estate.Freeze}}
 
 // observeSmoke tells the newest results of the smoke tests (steps 7 and 12). Once a later phase has begun, a result stays:
 // what that phase brings along is tested by its own step.
 func (r *Reconciler) observeSmoke(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
+	seen := !slices.ContainsFunc(e.Unseen, func(u evidence.Unseen) bool { return u.What == theServices })
 	for _, step := range smokeSteps {
 		if k.course.reached < step.phase {
 			continue
 		}
 		for _, test := range d.migration.Smoke {
-			s, err := r.smokeOf(ctx, d, k, step.number, step.phase, test)
+			s, err := r.smokeOf(ctx, d, k, step, test, seen)
 			if err != nil {
 				return fmt.Errorf("%s: %w", test.Name, err)
 			}
@@ -54,25 +59,40 @@ func (r *Reconciler) observeSmoke(ctx context.Context, d *desired, k *knowledge,
 	return nil
 }
 
-func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step int, of estate.Phase, test estate.Smoke) (evidence.Smoke, error) {
-	s := evidence.Smoke{Name: test.Name, Step: step, State: evidence.SmokeDue}
+// smokeOf is the newest result of a test. Whether it is known when the services were deployed is told by seen.
+func (r *Reconciler) smokeOf(ctx context.Context, d *desired, k *knowledge, step smokeStep, test estate.Smoke, seen bool) (evidence.Smoke, error) {
+	s := evidence.Smoke{Name: test.Name, Step: step.number, State: evidence.SmokeDue}
 	var known smokeResult
-	ok, err := r.note(ctx, d, smokeKey(step, test.Name), &known)
+	ok, err := r.note(ctx, d, smokeKey(step.number, test.Name), &known)
 	if err != nil {
 		return s, err
 	}
-	counts := ok && (known.Of == runningOf(d) || known.State == evidence.SmokePassed && k.course.at.Phase > of)
+	now, later := testedNow(d, k, step), k.course.at.Phase > step.phase
+	counts := ok && known.Begun == now.Begun && (known.Of == now.Of || known.State == evidence.SmokePassed && later)
 	if counts {
 		s.State, s.Reason, s.At = known.State, known.Reason, known.At
 	}
 	switch {
-	case counts && known.State == evidence.SmokePassed:
+	case counts && known.State == evidence.SmokePassed && (test.Approval == "" || later):
 	case test.Approval != "":
-		return r.approvalOf(ctx, d, k, of, test, s)
+		if s, err = r.approvalOf(ctx, k, step, test, s, seen); err != nil || s.State != evidence.SmokePassed || counts || !k.acts {
+			return s, err
+		}
+		// In a later phase it stays, also if the branch is rewritten and the pull request is not known any more.
+		now.State, now.Reason, now.At = s.State, s.Reason, s.At
+		return s, r.setNote(ctx, d, smokeKey(step.number, test.Name), now)
 	case test.Job != nil && counts && known.State == evidence.SmokeRunning:
-		return r.smokeJob(ctx, d, step, test, s)
+		if known, err = r.smokeJob(ctx, d, k, step.number, test, known); err != nil {
+			return s, err
+		}
+		s.State, s.Reason, s.At = known.State, known.Reason, known.At
 	}
 	return s, nil
+}
+
+// testedNow is the note of a test that is made now, without its result.
+func testedNow(d *desired, k *knowledge, step smokeStep) smokeResult {
+	return smokeResult{Of: runningOf(d), Begun: k.course.began(step.phase).Commit}
 }
 
 // runningOf identifies what git names for the new cluster.
@@ -90,24 +110,30 @@ const approve = "/approve "
 // approvalOf looks for a person's approval under the pull request that began the phase. Nobody can have tried what was not
 // there: in phase deploy it has to be younger than the first deployment of every service, and in phase freeze, when
 // nothing but the re-sync deploys, younger than the last one.
-func (r *Reconciler) approvalOf(ctx context.Context, d *desired, k *knowledge, of estate.Phase, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
-	s.State = evidence.SmokeWaiting
-	number := k.course.began(of)
-	if number == 0 || r.Conversations == nil {
+func (r *Reconciler) approvalOf(ctx context.Context, k *knowledge, step smokeStep, test estate.Smoke, s evidence.Smoke, seen bool) (evidence.Smoke, error) {
+	s.State, s.Reason = evidence.SmokeWaiting, ""
+	number := k.course.began(step.phase).PullRequest
+	switch {
+	case !seen:
+		return s, nil
+	case number == 0 || r.Conversations == nil:
 		s.Reason = "no pull request brought the marker, so that nobody can approve under it"
 		return s, nil
 	}
-	s.Reason = fmt.Sprintf("somebody has to write \"%s%s\" under pull request #%d: %s", approve, test.Name, number, test.Approval)
 	said, err := k.commentsOf(number).get(r.Now(), commentsFor, func() ([]evidence.Approval, error) {
 		return r.approvals(ctx, number)
 	})
 	if err != nil {
 		return s, err
 	}
-	since := deployedAt(k, of)
+	since := deployedAt(k, step.phase)
 	for _, a := range said {
-		if a.Name == test.Name && (!a.At.Before(since) || k.course.at.Phase > of) {
+		switch {
+		case a.Name != test.Name:
+		case !a.At.Before(since):
 			s.State, s.Reason, s.At = evidence.SmokePassed, "approved by "+a.By, a.At
+		case s.State == evidence.SmokeWaiting:
+			s.Reason = fmt.Sprintf("%s approved what ran before the deployment of %s", a.By, since.UTC().Format(time.TimeOnly))
 		}
 	}
 	return s, nil
@@ -148,41 +174,6 @@ func (r *Reconciler) approvals(ctx context.Context, number int) ([]evidence.Appr
 	return out, nil
 }
 
-// smokeJob looks how a test's Job fares.
-func (r *Reconciler) smokeJob(ctx context.Context, d *desired, step int, test estate.Smoke, s evidence.Smoke) (evidence.Smoke, error) {
-	cluster, err := r.cluster(d.migration.To.Cluster)
-	if err != nil {
-		return s, err
-	}
-	ref := smokeJobRef(d, step, test)
-	live, err := cluster.Live(ctx, object.Set{Namespace: ref.Namespace, Name: ref.Name}, []object.Ref{ref})
-	if err != nil {
-		return s, err
-	}
-	at := slices.IndexFunc(live.Objects, func(o object.Object) bool { return object.RefOf(o).Key() == ref.Key() })
-	if at < 0 {
-		s.State, s.Reason = evidence.SmokeDue, "its Job is gone"
-		return s, nil
-	}
-	switch health, reason := drift.Health(live.Objects[at : at+1]); health {
-	case drift.Current:
-		s.State, s.Reason, s.At = evidence.SmokePassed, ref.String()+" succeeded", r.Now()
-	case drift.Failed:
-		s.State, s.Reason = evidence.SmokeFailed, reason
-	default:
-		s.Reason = reason
-	}
-	return s, nil
-}
-
-// smokeJobRef names a test's Job after what runs, so that a repeated effect makes no second one.
-func smokeJobRef(d *desired, step int, test estate.Smoke) object.Ref {
-	return object.Ref{
-		Group: "batch", Version: "v1", Kind: "Job", Namespace: test.Job.Namespace.String(),
-		Name: fmt.Sprintf("%s-%d-%s", test.Job.CronJob, step, runningOf(d)[:8]),
-	}
-}
-
 // runSmoke runs one test and notes its result.
 func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 	at := slices.IndexFunc(x.d.migration.Smoke, func(s estate.Smoke) bool { return s.Name == a.Target })
@@ -190,7 +181,9 @@ func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 		return fmt.Errorf("the migration names no smoke test %q", a.Target)
 	}
 	test := x.d.migration.Smoke[at]
-	result := smokeResult{State: evidence.SmokePassed, At: x.r.Now(), Of: runningOf(x.d)}
+	step := smokeSteps[slices.IndexFunc(smokeSteps, func(s smokeStep) bool { return s.number == a.Step })]
+	result := testedNow(x.d, x.k, step)
+	result.State, result.At = evidence.SmokePassed, x.r.Now()
 	switch {
 	case test.HTTP != nil:
 		status, err := x.r.Prober.Probe(ctx, test.HTTP.URL)
@@ -201,16 +194,7 @@ func (x *effects) runSmoke(ctx context.Context, a phase.Action) error {
 			result.State, result.Reason = evidence.SmokeFailed, fmt.Sprintf("%s, not %d", result.Reason, test.HTTP.Status)
 		}
 	case test.Job != nil:
-		cluster, err := x.r.cluster(x.d.migration.To.Cluster)
-		if err != nil {
-			return err
-		}
-		ref := smokeJobRef(x.d, a.Step, test)
-		cronJob := object.Ref{Group: "batch", Version: "v1", Kind: "CronJob", Namespace: ref.Namespace, Name: test.Job.CronJob}
-		if err := cluster.RunCronJob(ctx, cronJob, ref.Name); err != nil {
-			return err
-		}
-		result.State, result.Reason = evidence.SmokeRunning, ref.String()
+		return x.runSmokeJob(ctx, a.Step, test, result)
 	default:
 		return fmt.Errorf("test %q is a person's to approve", test.Name)
 	}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/object"
@@ -38,7 +35,9 @@ func (r *Reconciler) survey(ctx context.Context, d *desired, k *knowledge) (evid
 		return s, fmt.Errorf("version of %s: %w", m.From.Cluster, err)
 	}
 	s.Unserved = unservedOf(d)
-	s.Needed = neededBy(d, k)
+	if s.Needed, err = r.neededBy(ctx, d, to); err != nil {
+		return s, fmt.Errorf("room for %s: %w", m.To.Stack, err)
+	}
 	s.Rejected, err = k.rejected.get(r.Now(), dryRunFor, func() ([]evidence.Rejection, error) { return dryRun(ctx, d, to) })
 	return s, err
 }
@@ -101,48 +100,4 @@ func present(ctx context.Context, u *unit, to Observer) (map[object.Ref]bool, er
 		there[object.RefOf(o).Key()] = true
 	}
 	return there, nil
-}
-
-// neededBy sums what the Pods that will come ask for: those of every service that is not in the new cluster yet.
-func neededBy(d *desired, k *knowledge) evidence.Resources {
-	var sum evidence.Resources
-	for _, u := range d.units {
-		if k.units[u.service.ServiceID].ready || u.service.Class == estate.Exclusive {
-			continue
-		}
-		for _, o := range u.draft {
-			n := requestsOf(o)
-			sum.MilliCPU += n.MilliCPU
-			sum.Memory += n.Memory
-			sum.Pods += n.Pods
-		}
-	}
-	return sum
-}
-
-// requestsOf is what the Pods of a workload ask for together. A DaemonSet runs on nodes that exist already, and Jobs
-// come and go: neither is counted.
-func requestsOf(o object.Object) evidence.Resources {
-	if o.GetKind() != "Deployment" && o.GetKind() != "StatefulSet" {
-		return evidence.Resources{}
-	}
-	var workload struct {
-		Spec struct {
-			Replicas *int64                 `json:"replicas"`
-			Template corev1.PodTemplateSpec `json:"template"`
-		} `json:"spec"`
-	}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &workload) != nil {
-		return evidence.Resources{} // the dry run tells what is wrong with it
-	}
-	one := evidence.Resources{Pods: 1}
-	for _, c := range workload.Spec.Template.Spec.Containers {
-		one.MilliCPU += c.Resources.Requests.Cpu().MilliValue()
-		one.Memory += c.Resources.Requests.Memory().Value()
-	}
-	replicas := int64(1)
-	if workload.Spec.Replicas != nil {
-		replicas = *workload.Spec.Replicas
-	}
-	return evidence.Resources{MilliCPU: one.MilliCPU * replicas, Memory: one.Memory * replicas, Pods: replicas}
 }

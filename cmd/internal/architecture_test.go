@@ -45,8 +45,8 @@ var sideways = map[string][]string{
 	"templates":                  {"gitops/estate"},                       // a template is an estate.Template
 	"reconciler/evidence":        {"gitops/estate", "generator/pipeline"}, // what was seen is named in their terms
 	"reconciler/record":          {"gitops/estate"},
-	"cmd/internal/app":           {"cmd/internal/web"},
-	"cmd/internal/cli":           {"cmd/internal/app", "cmd/internal/demo", "cmd/internal/lab/...", "cmd/internal/term", "cmd/internal/web"},
+	"cmd/internal/app":           {"cmd/internal/show", "cmd/internal/web"},
+	"cmd/internal/cli":           {"cmd/internal/app", "cmd/internal/demo", "cmd/internal/lab/...", "cmd/internal/show", "cmd/internal/term", "cmd/internal/web"},
 	"cmd/internal/demo":          {"cmd/internal/lab/...", "cmd/internal/term"},
 	"cmd/internal/lab":           {"cmd/internal/lab/..."},
 	"cmd/internal/lab/spinnaker": {"cmd/internal/lab/spinnaker/..."},

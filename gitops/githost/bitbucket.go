@@ -22,7 +22,8 @@ const mostKey = 40
 type bitbucketHost struct {
 	*api
 	repository string
-	root       string // repositories/owner/name
+	root       string                   // repositories/owner/name
+	hashes     *lasting[string, string] // full ones, by short ones
 }
 
 func newBitbucket(c ClientConfig, server *url.URL) (product, error) {
@@ -35,6 +36,7 @@ func newBitbucket(c ClientConfig, server *url.URL) (product, error) {
 		api:        newAPI(c, &base, basicOrBearer(c)),
 		repository: c.Repository,
 		root:       "repositories/" + escaped(c.Repository),
+		hashes:     newLasting[string, string](),
 	}, nil
 }
 
@@ -154,11 +156,14 @@ func (b *bitbucketHost) full(ctx context.Context, p pull) (pull, error) {
 		if *hash == "" || len(*hash) >= 40 {
 			continue
 		}
-		c, err := b.anyCommit(ctx, *hash)
+		full, err := b.hashes.get(*hash, func() (string, error) {
+			c, err := b.anyCommit(ctx, *hash)
+			return c.hash, err
+		}, func(string) bool { return true })
 		if err != nil {
 			return p, err
 		}
-		*hash = c.hash
+		*hash = full
 	}
 	return p, nil
 }

@@ -91,7 +91,7 @@ func New(c ClientConfig) (*Client, error) {
 		return nil, err
 	}
 	return &Client{
-		product: p, timeout: c.Timeout,
+		product: newRemembering(p), timeout: c.Timeout,
 		statusesSet: newMemory[statusKey, review.Status](), commentsKnown: newMemory[commentKey, ownComment](),
 	}, nil
 }

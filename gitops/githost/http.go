@@ -34,6 +34,7 @@ type api struct {
 	secret  string
 	timeout time.Duration
 	page    int // how long a page of a list is; 0 is as long as the host gives
+	limit   limit
 }
 
 // newAPI gives calls to paths below base, authenticated by what transport makes of the configured one.
@@ -48,6 +49,7 @@ func newAPI(c ClientConfig, base *url.URL, authenticated func(http.RoundTripper)
 		secret:  c.Token,
 		timeout: c.Timeout,
 		page:    c.PageSize,
+		limit:   limit{now: time.Now},
 		scm: &scm.Client{BaseURL: &rooted, Client: &http.Client{
 			Transport:     authenticated(transport),
 			CheckRedirect: sameHost,
@@ -75,6 +77,9 @@ type request struct {
 
 // call makes a request and decodes its JSON answer into out, unless that is nil; a *[]byte gets it as it is.
 func (a *api) call(ctx context.Context, r request, out any) (*scm.Response, error) {
+	if err := a.limit.check(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	in := &scm.Request{Method: r.method, Path: r.path, Header: http.Header{"User-Agent": {"cutover"}}}
@@ -195,29 +200,26 @@ func (a *api) refusal(answer *scm.Response) error {
 	if said == "" {
 		said = http.StatusText(answer.Status)
 	}
-	return fmt.Errorf("%w: HTTP %d: %s", kindOf(answer, said), answer.Status, cut(redact(said, a.secret), mostComplaint))
+	kind := kindOf(answer.Status)
+	if limited(answer.Status, answer.Header, said) {
+		a.limit.refused(answer.Header)
+		kind = failure.ErrTransient
+	}
+	return fmt.Errorf("%w: HTTP %d: %s", kind, answer.Status, cut(redact(said, a.secret), mostComplaint))
 }
 
 // kindOf tells what the caller can do about an answer.
-func kindOf(answer *scm.Response, said string) error {
-	switch status := answer.Status; {
+func kindOf(status int) error {
+	switch {
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return failure.ErrNotFound
 	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
 		return failure.ErrConflict
-	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusLocked,
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusLocked,
 		status >= http.StatusInternalServerError:
-		return failure.ErrTransient
-	case status == http.StatusForbidden && limitedRate(answer.Header, said):
 		return failure.ErrTransient
 	}
 	return failure.ErrRefused
-}
-
-// limitedRate tells GitHub's 403 for too many requests, which a pause cures, from the one for a missing right.
-func limitedRate(h http.Header, said string) bool {
-	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0" || h.Get("RateLimit-Remaining") == "0" ||
-		strings.Contains(strings.ToLower(said), "rate limit")
 }
 
 // complaint finds the host's own words in an error's body: message in GitHub, Gitea and GitLab, error in GitLab and

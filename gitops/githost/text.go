@@ -36,7 +36,7 @@ func shorten(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}
-	note := fmt.Sprintf("\n\n**Cut here**: this git host takes no more than %d bytes. `cutover plan` and `cutover history` print the rest.\n", most)
+	note := fmt.Sprintf("\n\n**Cut here**: this git host takes no more than %d bytes.\n", most)
 	const fence, details = "\n```", "\n</details>"
 	room := most - len(note) - len(fence) - 8*len(details)
 	kept := text[:max(room, 0)]

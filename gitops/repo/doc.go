@@ -4,8 +4,8 @@
 // Fetch brings the clone up to the remote's branches and tells what moved. Tree reads any commit without a work tree.
 // Commit makes a commit by hand, touching only the directories that change, and pushes it with a lease: it lands
 // only if the branch still stands where the change was decided. Merge does the same with two parents, and takes by path
-// what Divergence says that only the other side changed. Propose and DeleteBranch work without a lease, and for that
-// reach only the branches of advance/.
+// what Divergence says that only the other side changed. Propose writes over what others have
+// put there, and with DeleteBranch reaches only the branches of advance/.
 //
 // What a caller can count on:
 //

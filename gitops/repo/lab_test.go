@@ -108,7 +108,7 @@ func TestGiteaMerges(t *testing.T) {
 		t.Errorf("heads are %v, want %s and %s", u.Heads, merged, second)
 	}
 	for range 2 {
-		if err := r.DeleteBranch(t.Context(), proposal); err != nil {
+		if err := r.DeleteBranch(t.Context(), proposal, second); err != nil {
 			t.Fatal(err)
 		}
 	}

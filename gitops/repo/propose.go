@@ -67,24 +67,39 @@ func (r *Repository) propose(ctx context.Context, change estate.Change) (string,
 	return r.keep(m, pack)
 }
 
-// DeleteBranch deletes a branch of advance/, whatever it points at. One that is not there is no error; any other branch
-// is failure.ErrRefused.
-func (r *Repository) DeleteBranch(ctx context.Context, branch string) error {
+// DeleteBranch deletes a branch of advance/ that points at head. One that is not there is no error, one that has moved on is
+// failure.ErrConflict, and any other branch failure.ErrRefused.
+func (r *Repository) DeleteBranch(ctx context.Context, branch, head string) error {
 	release, err := r.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err = validProposal(branch); err == nil {
-		err = r.pushAnyway(ctx, branch, plumbing.ZeroHash, nil)
-	}
-	if err != nil {
+	if err := r.deleteBranch(ctx, branch, plumbing.NewHash(head)); err != nil {
 		return fmt.Errorf("delete branch %s: %w", branch, err)
 	}
 	return nil
 }
 
-// pushAnyway moves a branch from wherever it is; a zero hash deletes it.
+func (r *Repository) deleteBranch(ctx context.Context, branch string, head plumbing.Hash) error {
+	if err := validProposal(branch); err != nil {
+		return err
+	}
+	at, err := r.head(ctx, branch)
+	switch {
+	case err != nil || at.IsZero():
+		return err
+	case at != head:
+		return fmt.Errorf("%w: it points at %.10s", failure.ErrConflict, at)
+	}
+	err = r.push(ctx, branch, at, plumbing.ZeroHash, nil)
+	if errors.Is(err, errMoved) {
+		return fmt.Errorf("%w: the branch moved during the push", failure.ErrConflict)
+	}
+	return err
+}
+
+// pushAnyway moves a branch from wherever it is.
 func (r *Repository) pushAnyway(ctx context.Context, branch string, to plumbing.Hash, pack []byte) error {
 	from, err := r.head(ctx, branch)
 	if err != nil || from == to {

@@ -103,15 +103,18 @@ func TestProposeLostAnswer(t *testing.T) {
 func TestDeleteBranch(t *testing.T) {
 	s, dev, parent := begin(t)
 	r := open(t, s.config(t, "values"))
-	propose(t, r, change(proposal, parent, "b", "1"))
+	head := propose(t, r, change(proposal, parent, "b", "1"))
 	fetch(t, r)
+	if err := r.DeleteBranch(t.Context(), proposal, parent); !errors.Is(err, failure.ErrConflict) {
+		t.Errorf("a branch that has moved on: %v", err)
+	}
 	s.fail(cutAfter("git-receive-pack", 0))
-	if err := r.DeleteBranch(t.Context(), proposal); !errors.Is(err, failure.ErrTransient) {
+	if err := r.DeleteBranch(t.Context(), proposal, head); !errors.Is(err, failure.ErrTransient) {
 		t.Errorf("without an answer: %v", err)
 	}
 	s.heal()
 	for range 2 {
-		if err := r.DeleteBranch(t.Context(), proposal); err != nil {
+		if err := r.DeleteBranch(t.Context(), proposal, head); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,7 +139,7 @@ func TestProposalsAreOurs(t *testing.T) {
 		if _, err := r.Propose(t.Context(), change(branch, parent, "a", "2")); !errors.Is(err, failure.ErrRefused) {
 			t.Errorf("Propose %q: got %v, want a refusal", branch, err)
 		}
-		if err := r.DeleteBranch(t.Context(), branch); !errors.Is(err, failure.ErrRefused) {
+		if err := r.DeleteBranch(t.Context(), branch, parent); !errors.Is(err, failure.ErrRefused) {
 			t.Errorf("DeleteBranch %q: got %v, want a refusal", branch, err)
 		}
 	}

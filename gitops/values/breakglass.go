@@ -40,17 +40,21 @@ func (p *pass) readBreakGlass(m *migrationFiles) {
 	slices.SortFunc(m.spec.Opened, func(a, b estate.BreakGlass) int { return strings.Compare(a.Service.String(), b.Service.String()) })
 }
 
-// checkBreakGlass checks that the services of the exceptions exist and are held by the freeze.
+// checkBreakGlass checks that the services of the exceptions that have not ended exist and are held by the freeze.
 func (p *pass) checkBreakGlass(m *migrationFiles, product estate.Product) {
 	if !m.opened.sound() {
 		return
 	}
-	var entries []*struct{ Service string }
+	var entries []*struct{ Service, Until string }
 	if err := m.opened.decode(&entries); err != nil {
 		return // reported when the file was read
 	}
 	for i, e := range entries {
-		if e != nil {
+		if e == nil {
+			continue
+		}
+		until, err := time.Parse(time.RFC3339, strings.ToUpper(e.Until))
+		if ended := err == nil && !until.After(p.now); !ended {
 			p.checkMoves(m.opened, m, product, []string{itoa(i), "service"}, parsed(estate.ParseServiceName, e.Service))
 		}
 	}

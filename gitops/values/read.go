@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"cutover/gitops/estate"
 )
@@ -44,7 +45,11 @@ type cached struct {
 }
 
 // Read does what the function Read does, faster.
-func (r *Reader) Read(fsys fs.FS) (*estate.Estate, Problems) {
+func (r *Reader) Read(fsys fs.FS) (*estate.Estate, Problems) { return r.ReadAt(fsys, time.Time{}) }
+
+// ReadAt does what Read does, as of a time: an exception from the freeze that has ended by then may name a service that is
+// gone.
+func (r *Reader) ReadAt(fsys fs.FS, now time.Time) (*estate.Estate, Problems) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cache == nil {
@@ -52,7 +57,7 @@ func (r *Reader) Read(fsys fs.FS) (*estate.Estate, Problems) {
 	}
 	r.pass++
 	p := &pass{
-		Reader: r, tree: newTree(fsys), estate: &estate.Estate{},
+		Reader: r, now: now, tree: newTree(fsys), estate: &estate.Estate{},
 		found: map[string]int{}, doubtful: map[estate.ServiceID]bool{},
 	}
 	p.readEstate()
@@ -73,6 +78,7 @@ func (r *Reader) Read(fsys fs.FS) (*estate.Estate, Problems) {
 // pass is one reading of one revision.
 type pass struct {
 	*Reader
+	now      time.Time
 	tree     *tree
 	estate   *estate.Estate
 	problems Problems

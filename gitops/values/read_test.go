@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -298,5 +299,17 @@ func TestLinked(t *testing.T) {
 func TestProblemsErr(t *testing.T) {
 	if err := (Problems{}).Err(); err != nil {
 		t.Errorf("no problems are the error %v", err)
+	}
+}
+
+// TestEndedExceptions lets an exception from the freeze name a service that is gone once it has ended, and not before.
+func TestEndedExceptions(t *testing.T) {
+	files := example(t)
+	end := time.Date(2026, 3, 1, 18, 0, 0, 0, time.UTC)
+	files["migrations/eks/break-glass.yaml"] = &fstest.MapFile{Data: []byte("- {service: gone, by: Ada, reason: it burns, until: 2026-03-01T18:00:00Z}\n")}
+	for now, want := range map[time.Time]int{{}: 1, end.Add(-time.Second): 1, end: 0} {
+		if _, problems := new(Reader).ReadAt(files, now); len(problems) != want {
+			t.Errorf("at %s there are %d problems, want %d: %v", now, len(problems), want, problems)
+		}
 	}
 }

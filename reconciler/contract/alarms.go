@@ -17,7 +17,7 @@ import (
 type AlarmStore interface {
 	Silences(ctx context.Context, owner string) ([]evidence.Silence, error)
 	Silence(ctx context.Context, s evidence.Silence) (id string, err error)
-	Expire(ctx context.Context, id string) error
+	Expire(ctx context.Context, id, owner string) error
 }
 
 // Alarms holds an implementation to the contract of the reconciler's port Alarms. Owners are unique, so that Alertmanager
@@ -33,6 +33,9 @@ func Alarms(t *testing.T, open func(t *testing.T) AlarmStore, now func() time.Ti
 		"changed matchers leave one silence":                 alarms.changedMatchers,
 		"expiring is safe to repeat":                         alarms.expired,
 		"expiring what was never there is no error":          alarms.expiredUnknown,
+		"expiring another owner's silence is refused":        alarms.expiredForeign,
+		"creating it again changes the one that stands":      alarms.again,
+		"one that has not begun is not created again":        alarms.pending,
 		"changing an expired silence makes another one":      alarms.changedExpired,
 		"changing a forgotten silence makes another one":     alarms.changedForgotten,
 		"changing another owner's silence is refused":        alarms.changedForeign,
@@ -144,7 +147,7 @@ func (a alarms) otherOwner(t *testing.T) {
 	if list := a.list(t); len(list) > 0 {
 		t.Errorf("silences = %v, want none", list)
 	}
-	if err := a.store.Expire(t.Context(), id); err != nil {
+	if err := a.store.Expire(t.Context(), id, theirs.Owner); err != nil {
 		t.Error(err)
 	}
 }
@@ -185,7 +188,7 @@ func (a alarms) changedMatchers(t *testing.T) {
 func (a alarms) expired(t *testing.T) {
 	id := a.create(t, a.silence())
 	for range 3 {
-		if err := a.store.Expire(t.Context(), id); err != nil {
+		if err := a.store.Expire(t.Context(), id, a.owner); err != nil {
 			t.Fatal(err)
 		}
 		a.none(t)
@@ -194,16 +197,58 @@ func (a alarms) expired(t *testing.T) {
 
 func (a alarms) expiredUnknown(t *testing.T) {
 	for _, id := range []string{uuid.NewString(), "no such silence", ""} {
-		if err := a.store.Expire(t.Context(), id); err != nil {
+		if err := a.store.Expire(t.Context(), id, a.owner); err != nil {
 			t.Errorf("id %q: %v", id, err)
 		}
+	}
+}
+
+func (a alarms) expiredForeign(t *testing.T) {
+	s := a.silence()
+	id := a.create(t, s)
+	wantError(t, a.store.Expire(t.Context(), id, a.owner+"2"), failure.ErrRefused)
+	a.only(t, id, s)
+}
+
+func (a alarms) again(t *testing.T) {
+	s := a.silence()
+	s.Matchers = append(s.Matchers, `severity="page"`)
+	first := a.create(t, s)
+	begin := a.only(t, first, s).Starts
+	slices.Reverse(s.Matchers)
+	s.Ends = s.Ends.Add(time.Hour)
+	id := a.create(t, s)
+	slices.Reverse(s.Matchers)
+	if got := a.only(t, id, s); !got.Starts.Equal(begin) {
+		t.Errorf("it begins at %s, want %s as before", got.Starts, begin)
+	}
+}
+
+// pending: to an Alertmanager whose clock is behind, a silence from now on begins later, and is not listed until then.
+func (a alarms) pending(t *testing.T) {
+	s := a.silence()
+	later := s
+	later.Starts = s.Starts.Add(10 * time.Minute)
+	for range 3 {
+		a.create(t, later)
+		a.none(t)
+	}
+	a.only(t, a.create(t, s), s)
+	if err := a.store.Expire(t.Context(), a.list(t)[0].ID, a.owner); err != nil {
+		t.Fatal(err)
+	}
+	later.Starts, later.Ends = s.Starts.Add(20*time.Minute), s.Ends.Add(time.Hour)
+	first := a.create(t, later)
+	later.Starts = later.Starts.Add(time.Minute)
+	if id := a.create(t, later); id != first {
+		t.Errorf("one that has not begun has the id %s, and asked for again %s", first, id)
 	}
 }
 
 func (a alarms) changedExpired(t *testing.T) {
 	s := a.silence()
 	s.ID = a.create(t, s)
-	if err := a.store.Expire(t.Context(), s.ID); err != nil {
+	if err := a.store.Expire(t.Context(), s.ID, a.owner); err != nil {
 		t.Fatal(err)
 	}
 	id := a.create(t, s)
@@ -247,7 +292,7 @@ func (a alarms) refused(t *testing.T, s evidence.Silence) {
 	id, err := a.store.Silence(t.Context(), s)
 	wantError(t, err, failure.ErrRefused)
 	if err == nil {
-		_ = a.store.Expire(t.Context(), id)
+		_ = a.store.Expire(t.Context(), id, a.owner)
 	}
 	a.none(t)
 }

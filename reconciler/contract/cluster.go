@@ -54,13 +54,11 @@ func Cluster(t *testing.T, open func(t *testing.T) ClusterBench) {
 		"Pods are listed by their labels until they end":    ClusterBench.pods,
 		"a restart is made once for each value":             ClusterBench.restart,
 		"what does not exist is not restarted":              ClusterBench.restartMissing,
-		"a CronJob is run once for each name":               ClusterBench.runCronJob,
-		"a CronJob that does not exist is not run":          ClusterBench.runMissing,
-		"somebody else's Job is a conflict":                 ClusterBench.runForeign,
 	} {
 		t.Run(name, func(t *testing.T) { check(open(t), t) })
 	}
 	SecretKeys(t, open)
+	Jobs(t, open)
 }
 
 // object reads one YAML document into the bench's namespace.
@@ -87,25 +85,6 @@ spec:
     metadata: {labels: {app: web}, annotations: {kept: "yes"}}
     spec: {containers: [{name: web, image: "registry.example.com/web:1"}]}
 `)
-}
-
-func (b ClusterBench) cronJob(t *testing.T) object.Object {
-	t.Helper()
-	return b.object(t, `
-apiVersion: batch/v1
-kind: CronJob
-metadata: {name: smoke}
-spec:
-  schedule: "0 0 31 2 *"
-  suspend: true
-  jobTemplate:
-    metadata: {labels: {smoke: devices}, annotations: {owner: ada}}
-    spec: {template: {metadata: {labels: {smoke: devices}}, spec: {restartPolicy: Never, containers: [{name: smoke, image: "registry.example.com/smoke:1"}]}}}
-`)
-}
-
-func (b ClusterBench) job(name string) object.Ref {
-	return object.Ref{Group: "batch", Version: "v1", Kind: "Job", Namespace: b.Namespace, Name: name}
 }
 
 func (b ClusterBench) mesh() estate.Release {
@@ -212,7 +191,7 @@ func (b ClusterBench) pods(t *testing.T) {
 		return len(pods) == 2 && pods[0].Ready && pods[1].Ready
 	})
 	pods := list()
-	if pods[0].Name >= pods[1].Name || pods[0].Terminating || pods[0].Annotations["kept"] != "yes" {
+	if pods[0].Name >= pods[1].Name || pods[0].Terminating || !pods[0].Scheduled || pods[0].Annotations["kept"] != "yes" {
 		t.Errorf("Pods = %+v", pods)
 	}
 	others, err := b.Cluster.Pods(t.Context(), b.Namespace, map[string]string{"app": "web", "match": "old"})
@@ -271,53 +250,4 @@ func (b ClusterBench) restartMissing(t *testing.T) {
 	if b.Get(object.RefOf(b.deployment(t))) != nil {
 		t.Error("it was made")
 	}
-}
-
-func (b ClusterBench) runCronJob(t *testing.T) {
-	c := b.cronJob(t)
-	b.Create(c)
-	for range 2 {
-		if err := b.Cluster.RunCronJob(t.Context(), object.RefOf(c), "smoke-1"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first := b.Get(b.job("smoke-1"))
-	if first == nil || first.GetLabels()["smoke"] != "devices" || first.GetAnnotations()["owner"] != "ada" {
-		t.Fatalf("Job = %v", first)
-	}
-	if err := b.Cluster.RunCronJob(t.Context(), object.RefOf(c), "smoke-2"); err != nil {
-		t.Fatal(err)
-	}
-	b.Eventually("both Jobs are done", func() bool {
-		for _, name := range []string{"smoke-1", "smoke-2"} {
-			n, _, err := unstructured.NestedInt64(b.Get(b.job(name)).Object, "status", "succeeded")
-			if err != nil || n != 1 {
-				return false
-			}
-		}
-		return true
-	})
-	if again := b.Get(b.job("smoke-1")); again.GetUID() != first.GetUID() {
-		t.Error("the Job was made a second time")
-	}
-	pods, err := b.Cluster.Pods(t.Context(), b.Namespace, map[string]string{"smoke": "devices"})
-	if err != nil || len(pods) > 0 {
-		t.Errorf("Pods that have ended = %v, %v, want none", pods, err)
-	}
-}
-
-func (b ClusterBench) runMissing(t *testing.T) {
-	wantError(t, b.Cluster.RunCronJob(t.Context(), object.RefOf(b.cronJob(t)), "smoke-1"), failure.ErrNotFound)
-}
-
-func (b ClusterBench) runForeign(t *testing.T) {
-	c := b.cronJob(t)
-	b.Create(c)
-	b.Create(b.object(t, `
-apiVersion: batch/v1
-kind: Job
-metadata: {name: smoke-1}
-spec: {template: {spec: {restartPolicy: Never, containers: [{name: other, image: "registry.example.com/other:1"}]}}}
-`))
-	wantError(t, b.Cluster.RunCronJob(t.Context(), object.RefOf(c), "smoke-1"), failure.ErrConflict)
 }

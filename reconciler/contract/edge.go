@@ -28,6 +28,14 @@ type EdgeWorld struct {
 	Send func(t *testing.T, proxy string, n int)
 	// Fail makes a share of the answers of server To errors, 0 to 1.
 	Fail func(t *testing.T, share float64)
+	// Ignore lets server To leave a share of the requests without an answer, 0 to 1.
+	Ignore func(t *testing.T, share float64)
+	// Down lets server To fail the checks of all proxies.
+	Down func(t *testing.T)
+	// Guard lets the first proxy be read from now on, and not changed.
+	Guard func(t *testing.T, proxy string)
+	// Mislay takes the server To out of a proxy's configuration.
+	Mislay func(t *testing.T, proxy string)
 	// Stop makes a proxy unreachable; Start starts it again, in its configuration.
 	Stop, Start func(t *testing.T, proxy string)
 	// Reload begins a new process of a proxy, in its configuration.
@@ -45,7 +53,12 @@ func Edge(t *testing.T, open func(t *testing.T) EdgeWorld) {
 		"only the named proxies are touched, in their order": EdgeWorld.named,
 		"sessions follow the weight":                         EdgeWorld.sessions,
 		"errors are counted":                                 EdgeWorld.errors,
-		"with one proxy down no weight changes":              EdgeWorld.down,
+		"requests without an answer are counted":             EdgeWorld.ignored,
+		"a server that fails its checks is not up":           EdgeWorld.failsChecks,
+		"with one proxy down no weight rises":                EdgeWorld.down,
+		"with one proxy down the others are lowered":         EdgeWorld.lowered,
+		"a proxy that refuses keeps no weight up":            EdgeWorld.guarded,
+		"a proxy without the servers hides no other":         EdgeWorld.mislaid,
 		"a reload loses the weight and is seen":              EdgeWorld.reloaded,
 		"a server that somebody took out is not up":          EdgeWorld.takenOut,
 		"a name that nobody configured is not found":         EdgeWorld.unknownName,
@@ -179,6 +192,80 @@ func (w EdgeWorld) errors(t *testing.T) {
 	if p.To.Requests != 100 || p.To.Errors < 35 || p.To.Errors > 65 || p.From.Errors != 0 {
 		t.Errorf("counters are %+v and %+v, want about 50 errors of %s", p.From, p.To, w.To)
 	}
+}
+
+func (w EdgeWorld) ignored(t *testing.T) {
+	w.Ignore(t, 1)
+	w.set(t, 100)
+	w.Send(t, w.Names[0], 20)
+	p := w.read(t)[0]
+	if p.To.Requests < 20 || p.To.Answered != 0 || p.To.Errors != p.To.Requests {
+		t.Errorf("counters of %s are %+v, want all requests failed and none answered", w.To, p.To)
+	}
+}
+
+func (w EdgeWorld) failsChecks(t *testing.T) {
+	w.set(t, 50)
+	w.Down(t)
+	var p evidence.Proxy
+	for range 100 {
+		if p = w.read(t)[0]; !p.To.Up {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if p.To.Up || !p.From.Up || p.To.For < 0 || p.To.For > time.Minute {
+		t.Errorf("%+v and %+v, want %s down since a moment ago", p.From, p.To, w.To)
+	}
+	w.Send(t, p.Name, 10)
+	if p := w.read(t)[0]; p.From.Requests != 10 || p.To.Requests != 0 {
+		t.Errorf("counters are %+v and %+v, want all requests at %s", p.From, p.To, w.From)
+	}
+}
+
+// lowered: traffic that has to go back does not wait for a proxy that does not answer.
+func (w EdgeWorld) lowered(t *testing.T) {
+	w.set(t, 50)
+	victim, rest := w.Names[0], w.Names[1:]
+	w.Stop(t, victim)
+	err := w.Fleet.SetWeight(t.Context(), w.Names, w.Backend, w.From, w.To, 5)
+	wantError(t, err, failure.ErrTransient)
+	mentions(t, err, victim)
+	w.weighs(t, 5, rest...)
+}
+
+// guarded: what is raised is put back where it can be, and what is lowered stays so.
+func (w EdgeWorld) guarded(t *testing.T) {
+	w.set(t, 50)
+	victim, rest := w.Names[0], w.Names[1:]
+	w.Guard(t, victim)
+	err := w.Fleet.SetWeight(t.Context(), w.Names, w.Backend, w.From, w.To, 75)
+	wantError(t, err, failure.ErrRefused)
+	mentions(t, err, victim)
+	w.weighs(t, 50, w.Names...)
+	err = w.Fleet.SetWeight(t.Context(), w.Names, w.Backend, w.From, w.To, 5)
+	wantError(t, err, failure.ErrRefused)
+	mentions(t, err, victim)
+	w.weighs(t, 50, victim)
+	w.weighs(t, 5, rest...)
+}
+
+func (w EdgeWorld) mislaid(t *testing.T) {
+	w.set(t, 50)
+	victim, rest := w.Names[0], w.Names[1:]
+	w.Mislay(t, victim)
+	for _, p := range w.read(t) {
+		if (p.Unreachable != "") != (p.Name == victim) {
+			t.Errorf("proxy %s is unreachable: %q", p.Name, p.Unreachable)
+		}
+	}
+	err := w.Fleet.SetWeight(t.Context(), w.Names, w.Backend, w.From, w.To, 75)
+	wantError(t, err, failure.ErrNotFound)
+	w.weighs(t, 50, rest...)
+	err = w.Fleet.SetWeight(t.Context(), w.Names, w.Backend, w.From, w.To, 5)
+	wantError(t, err, failure.ErrNotFound)
+	mentions(t, err, victim)
+	w.weighs(t, 5, rest...)
 }
 
 func (w EdgeWorld) down(t *testing.T) {

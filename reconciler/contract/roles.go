@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,6 +45,7 @@ func Roles(t *testing.T, open func(t *testing.T) RoleHost) {
 		"distrusting what was never trusted is no error": roles.distrustedNothing,
 		"what others trust already stays theirs":         roles.trustedByOthers,
 		"a denied principal is a problem":                roles.denied,
+		"one that is trusted and denied is not trusted":  roles.trustedAndDenied,
 		"a policy that cannot be read is a problem":      roles.spoiled,
 		"a principal that is no ARN is refused":          roles.notAnARN,
 	} {
@@ -65,10 +67,10 @@ const (
 	ciRunner = "arn:aws:iam::210987654321:role/path/ci+runner@build"
 )
 
-// role fails the test unless the role is seen as wanted.
-func (r roles) role(t *testing.T, principal string, want evidence.Role) {
+// role fails the test unless the role lets in those, and trusts the principal if it is one of them.
+func (r roles) role(t *testing.T, principal string, in ...string) {
 	t.Helper()
-	want.Name = r.name
+	want := evidence.Role{Name: r.name, Principals: in, Missing: in == nil, Trusts: slices.Contains(in, principal)}
 	got, err := r.Store.Role(t.Context(), r.name, principal)
 	if err != nil {
 		t.Fatal(err)
@@ -101,24 +103,23 @@ func (r roles) problem(t *testing.T, principal string) {
 }
 
 func (r roles) missing(t *testing.T) {
-	r.role(t, newNodes, evidence.Role{Missing: true})
+	r.role(t, newNodes)
 	wantError(t, r.Store.Trust(t.Context(), r.name, newNodes), failure.ErrNotFound)
 	wantError(t, r.Store.Distrust(t.Context(), r.name, newNodes), failure.ErrNotFound)
 }
 
 func (r roles) untrusted(t *testing.T) {
 	r.Create(t, r.name, oldNodes)
-	r.role(t, oldNodes, evidence.Role{Trusts: true})
-	r.role(t, newNodes, evidence.Role{})
+	r.role(t, oldNodes, oldNodes)
+	r.role(t, newNodes, oldNodes)
 }
 
 func (r roles) trusted(t *testing.T) {
 	r.Create(t, r.name, oldNodes)
 	r.do(t, r.Store.Trust, newNodes)
-	for _, principal := range []string{oldNodes, newNodes} {
-		r.role(t, principal, evidence.Role{Trusts: true})
+	for _, principal := range []string{oldNodes, newNodes, ciRunner} {
+		r.role(t, principal, oldNodes, newNodes)
 	}
-	r.role(t, ciRunner, evidence.Role{})
 }
 
 func (r roles) trustedAgain(t *testing.T) {
@@ -137,8 +138,8 @@ func (r roles) two(t *testing.T) {
 	r.do(t, r.Store.Trust, newNodes)
 	r.do(t, r.Store.Trust, ciRunner)
 	r.do(t, r.Store.Distrust, newNodes)
-	r.role(t, newNodes, evidence.Role{})
-	r.role(t, ciRunner, evidence.Role{Trusts: true})
+	r.role(t, newNodes, oldNodes, ciRunner)
+	r.role(t, ciRunner, oldNodes, ciRunner)
 	r.do(t, r.Store.Distrust, ciRunner)
 	if after := r.Policy(t, r.name); after != before {
 		t.Errorf("the policy was %s and is %s", before, after)
@@ -157,7 +158,7 @@ func (r roles) undone(t *testing.T) {
 				t.Errorf("the policy was %s and is %s", before, after)
 			}
 		}
-		r.role(t, newNodes, evidence.Role{})
+		r.role(t, newNodes, principals...)
 	}
 }
 
@@ -173,7 +174,7 @@ func (r roles) distrustedNothing(t *testing.T) {
 func (r roles) trustedByOthers(t *testing.T) {
 	r.Create(t, r.name, oldNodes, newNodes)
 	before := r.Policy(t, r.name)
-	r.role(t, newNodes, evidence.Role{Trusts: true})
+	r.role(t, newNodes, oldNodes, newNodes)
 	for _, call := range []func(context.Context, string, string) error{r.Store.Trust, r.Store.Distrust} {
 		r.do(t, call, newNodes)
 		if after := r.Policy(t, r.name); after != before {
@@ -186,7 +187,18 @@ func (r roles) denied(t *testing.T) {
 	r.Create(t, r.name, oldNodes)
 	r.Deny(t, r.name, newNodes)
 	r.problem(t, newNodes)
-	r.role(t, oldNodes, evidence.Role{Trusts: true})
+	r.role(t, oldNodes, oldNodes)
+}
+
+// trustedAndDenied: a Deny wins over every Allow.
+func (r roles) trustedAndDenied(t *testing.T) {
+	r.Create(t, r.name, oldNodes, newNodes)
+	r.Deny(t, r.name, newNodes)
+	r.problem(t, newNodes)
+	got, err := r.Store.Role(t.Context(), r.name, newNodes)
+	if err != nil || got.Trusts || !slices.Equal(got.Principals, []string{oldNodes}) {
+		t.Errorf("role = %+v, %v, want one that lets in only the old nodes", got, err)
+	}
 }
 
 func (r roles) spoiled(t *testing.T) {

@@ -44,6 +44,7 @@ func Secrets(t *testing.T, open func(t *testing.T) SecretPlace) {
 		"only the named paths are copied":                 secretsSuite.named,
 		"what only the copy has is reported and stays":    secretsSuite.extra,
 		"what a copy held is kept":                        secretsSuite.kept,
+		"without leave nothing that differs is replaced":  secretsSuite.added,
 		"copying twice changes nothing":                   secretsSuite.twice,
 		"a deleted secret is as good as none":             secretsSuite.deleted,
 		"git's value takes the place of the original's":   secretsSuite.set,
@@ -60,7 +61,7 @@ func Secrets(t *testing.T, open func(t *testing.T) SecretPlace) {
 type secretsSuite struct{ SecretPlace }
 
 func (s secretsSuite) tree(set ...evidence.SecretValue) evidence.SecretTree {
-	return evidence.SecretTree{From: s.From, To: s.To, Set: set}
+	return evidence.SecretTree{From: s.From, To: s.To, Set: set, Overwrite: true}
 }
 
 // compare fails the test unless the differences are the wanted ones.
@@ -182,6 +183,27 @@ func (s secretsSuite) extra(t *testing.T) {
 		evidence.SecretDifference{Path: "core/api", Key: "ours", Kind: evidence.SecretExtra},
 		evidence.SecretDifference{Path: "core/only", Key: "k", Kind: evidence.SecretExtra},
 	)
+}
+
+// added: what the copy lacks is added, and what git names is replaced.
+func (s secretsSuite) added(t *testing.T) {
+	s.Seed(t, s.From, "core/api", map[string]any{"same": "1", "other": "1", "lacking": "1", "address": "old:1"})
+	s.Seed(t, s.To, "core/api", map[string]any{"same": "1", "other": "2", "ours": "3", "address": "by hand:1"})
+	s.Seed(t, s.From, "core/web", map[string]any{"k": "1"})
+	tree := s.tree(evidence.SecretValue{Path: "core/api", Key: "address", Value: "new:1"})
+	tree.Overwrite = false
+	differs := evidence.SecretDifference{Path: "core/api", Key: "other", Kind: evidence.SecretDiffers}
+	extra := evidence.SecretDifference{Path: "core/api", Key: "ours", Kind: evidence.SecretExtra}
+	for range 2 {
+		s.copy(t, tree, "core/api", "core/web")
+		s.holds(t, "core/api", map[string]any{"same": "1", "other": "2", "lacking": "1", "ours": "3", "address": "new:1"})
+		s.holds(t, "core/web", map[string]any{"k": "1"})
+		s.compare(t, tree, differs, extra)
+	}
+	tree.Overwrite = true
+	s.copy(t, tree, "core/api")
+	s.holds(t, "core/api", map[string]any{"same": "1", "other": "1", "lacking": "1", "ours": "3", "address": "new:1"})
+	s.compare(t, tree, extra)
 }
 
 func (s secretsSuite) kept(t *testing.T) {

@@ -1,11 +1,20 @@
 package evidence
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Edge is the fleet of proxies, and how the weight that they have fares (steps 14 and 15).
 type Edge struct {
 	Proxies []Proxy // one for each that the migration names, in its order
 	Bake    Bake
+	// Lately are the proxies as they were a minute or more ago, when they had the weight that stands: what they counted
+	// since then tells how it fares now. None if nobody looked so long ago.
+	Lately []Proxy
+	// Steady are the proxies as they were a minute or more ago, if all of them have had the weight that stands since then:
+	// only then does the share of the sessions tell anything.
+	Steady []Proxy
 	// Checks are those of the weight that bakes, or that has passed and still has its traffic: then of what was measured
 	// lately.
 	Checks []Check
@@ -28,10 +37,13 @@ type Server struct {
 	Up       bool   // its health check passes, or it has none, and nobody took it out
 	Sessions int64  // sessions that it has been given
 	Current  int64  // sessions that it has now
-	Requests int64  // answered requests
-	Errors   int64  // requests answered with 5xx, and those that could not be sent
-	Latency  int64  // average time to answer of the last 1024 requests, in milliseconds
+	Requests int64  // requests that came to an end: answered, or failed without an answer
+	Answered int64  // those that were answered
+	Errors   int64  // requests answered with 5xx, and those that failed without an answer
+	Latency  int64  // average time to answer of the last 1024 answers, in milliseconds
 	State    string // the proxy's own word, such as UP or MAINT
+	// For is how long it has been up, or has not been.
+	For time.Duration
 }
 
 // Bake is what is remembered of the weight that bakes: when it began cannot be observed.
@@ -41,12 +53,31 @@ type Bake struct {
 	Since  time.Time
 	// Baseline are the proxies' counters when it began.
 	Baseline []Proxy
+	// Old is what the old cluster's server had counted at all proxies when it last had enough traffic to compare with.
+	Old Server
 	// Good is the last weight that passed; after a failure the one that is gone back to.
 	Good int
 	// Passed says that Weight passed; Failed says why it did not, or what failed later, "" if nothing did. After a failure
 	// the proxies go back to Good, and stay there until a marker counts that asks for another attempt or checkpoint.
-	Passed bool
-	Failed string
+	Passed   bool
+	Failed   string
+	FailedAt time.Time // when Good began to stand for it
+}
+
+// Stands is the weight that has its traffic once every proxy had it: Weight, or Good after a failure, or the one before
+// while Weight is only going to be set.
+func (b Bake) Stands() int {
+	switch {
+	case b.Failed != "":
+		return b.Good
+	case b.Begun():
+		return b.Weight
+	}
+	answered := slices.DeleteFunc(slices.Clone(b.Baseline), func(p Proxy) bool { return p.Unreachable != "" })
+	if len(answered) == 0 {
+		return 0
+	}
+	return slices.MinFunc(answered, func(p, q Proxy) int { return p.To.Weight - q.To.Weight }).To.Weight
 }
 
 // Check is one analysis of the weight that bakes.

@@ -44,6 +44,8 @@ type Main struct {
 	// Behind counts the commits of the base branch, on its first-parent line, that the migration's branch lacks;
 	// 0 once it has been merged.
 	Behind int
+	// Commits are these, newest first; of many only the newest.
+	Commits []estate.Commit
 	// Take are the paths that a merge would take over, Conflicts those that both sides changed.
 	Take      []string
 	Conflicts []Conflict

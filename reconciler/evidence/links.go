@@ -10,8 +10,10 @@ type Link struct {
 	Key       string
 	// Old and New tell where the Secret of each cluster points.
 	Old, New Target
-	// Stale counts the new cluster's Pods of the client that began with another address than New, and Pods all
-	// of them. Terminating Pods do not count: they get no traffic.
+	// Mark is what the Pods carry that began with New since the clients were last pointed elsewhere.
+	Mark string
+	// Stale counts the new cluster's Pods of the client that do not carry Mark, so that they may have begun with another
+	// address, and Pods all of them. Terminating Pods do not count: they get no traffic.
 	Stale, Pods int
 }
 

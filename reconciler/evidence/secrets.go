@@ -5,6 +5,9 @@ package evidence
 type Secrets struct {
 	// Denied says which of the policies or roles that the copy needs is missing; "" if none is.
 	Denied string
+	// SyncUnchecked says that the configuration names no role by which it could be checked that secret-sync may read the
+	// copy.
+	SyncUnchecked bool
 	// Paths and Keys count the secrets of the original and their keys.
 	Paths, Keys int
 	// Different are the keys in which the copy is not as it should be, sorted by path and key.
@@ -37,6 +40,8 @@ type SecretTree struct {
 	From, To string // such as k8s-secret/orbit-prod
 	// Set are the keys of the copy that hold a value of git's instead of the original's.
 	Set []SecretValue
+	// Overwrite lets a copy replace what differs. Without it, it adds what the copy lacks, and replaces what Set names.
+	Overwrite bool
 }
 
 // SecretValue is a key that holds a value which git names, and which is therefore no secret: an address.

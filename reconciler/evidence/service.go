@@ -42,6 +42,7 @@ type Deployment struct {
 	Digest string // Wanted at the time
 	Number int    // counts our deployments of this service, from 1
 	ID     string // of the execution
+	URL    string // where people look at it; "" if that is not known
 	Status pipeline.Status
 	Reason string // why it failed
 	Ended  time.Time

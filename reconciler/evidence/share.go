@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// shareSessions is how many sessions have to be counted before their share says anything.
-	shareSessions = 200
+	// ShareSessions is how many sessions have to be counted before their share says anything.
+	ShareSessions = 200
 	// shareMargin is how far the share may be from the weight, in percentage points, however many were counted.
 	shareMargin = 3
 	// shareDeviations is how many standard deviations of a fair draw it may be off where few were counted.
@@ -21,23 +21,24 @@ func (b Bake) Begun() bool {
 	return b.Commit != "" && !slices.ContainsFunc(b.Baseline, func(p Proxy) bool { return p.Unreachable != "" || p.To.Weight != b.Weight })
 }
 
-// Counted is what a proxy counted at its two servers since the weight bakes. A proxy that began since then counted from
-// 0; of one that was not there when it began nothing is known.
-func (e Edge) Counted(p Proxy) (from, to Server) {
-	if p.Started.After(e.Bake.Since) {
+// CountedSince is what a proxy counted at its two servers since somebody looked at all proxies. A process that has begun
+// since then, which its own clock tells, counted from 0; of a proxy that did not answer then nothing is known.
+func (p Proxy) CountedSince(then []Proxy) (from, to Server) {
+	i := slices.IndexFunc(then, func(b Proxy) bool { return b.Name == p.Name && b.Unreachable == "" })
+	switch {
+	case i < 0:
+		return Server{Name: p.From.Name}, Server{Name: p.To.Name}
+	case !p.Started.Equal(then[i].Started):
 		return p.From, p.To
 	}
-	i := slices.IndexFunc(e.Bake.Baseline, func(b Proxy) bool { return b.Name == p.Name && b.Unreachable == "" })
-	if i < 0 {
-		return Server{Name: p.From.Name}, Server{Name: p.To.Name}
-	}
-	base := e.Bake.Baseline[i]
-	return p.From.since(base.From), p.To.since(base.To)
+	return p.From.since(then[i].From), p.To.since(then[i].To)
 }
 
-// since subtracts counters. A counter that went back was reset.
-func (s Server) since(base Server) Server {
-	for _, c := range []struct{ now, then *int64 }{{&s.Sessions, &base.Sessions}, {&s.Requests, &base.Requests}, {&s.Errors, &base.Errors}} {
+// since subtracts counters. If one went back, somebody has cleared them.
+func (s Server) since(then Server) Server {
+	for _, c := range []struct{ now, then *int64 }{
+		{&s.Sessions, &then.Sessions}, {&s.Requests, &then.Requests}, {&s.Answered, &then.Answered}, {&s.Errors, &then.Errors},
+	} {
 		if *c.now >= *c.then {
 			*c.now -= *c.then
 		}
@@ -45,15 +46,15 @@ func (s Server) since(base Server) Server {
 	return s
 }
 
-// Share is the part of the sessions that the new cluster got since the weight bakes, in percent, and how many sessions
-// were counted.
+// Share is the part of the sessions that the new cluster got while all proxies had the weight that stands, in percent, and
+// of how many sessions.
 func (e Edge) Share() (percent float64, sessions int64) {
 	var to int64
 	for _, p := range e.Proxies {
 		if p.Unreachable != "" {
 			continue
 		}
-		f, t := e.Counted(p)
+		f, t := p.CountedSince(e.Steady)
 		to += t.Sessions
 		sessions += f.Sessions + t.Sessions
 	}
@@ -75,7 +76,7 @@ func (e Edge) ShareDisagrees() string {
 		}
 	}
 	share, sessions := e.Share()
-	if sessions < shareSessions {
+	if sessions < ShareSessions {
 		return ""
 	}
 	p := float64(e.Bake.Weight) / 100

@@ -8,7 +8,7 @@ type Smoke struct {
 	// Step is the runbook's step that asked for it: 7 or 12. Each needs a result of its own.
 	Step   int
 	State  SmokeState
-	Reason string // what failed, or who approved
+	Reason string // what failed, who approved, or whose approval came too early
 	At     time.Time
 }
 

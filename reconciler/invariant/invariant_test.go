@@ -97,9 +97,13 @@ func TestCheck(t *testing.T) {
 		{"of one that does not answer nothing is known", canary, func(e *evidence.Evidence) {
 			e.Edge.Proxies[1] = evidence.Proxy{Name: "edge-2", Unreachable: "timeout"}
 		}, nil},
-		{"the share disagrees", canary, func(e *evidence.Evidence) { e.Edge.Proxies[0].To.Sessions, e.Edge.Proxies[0].From.Sessions = 500, 500 }, []string{"traffic: api"}},
+		{"the share disagrees", canary, func(e *evidence.Evidence) {
+			e.Edge.Steady = slices.Clone(e.Edge.Proxies)
+			e.Edge.Proxies[0].To.Sessions, e.Edge.Proxies[0].From.Sessions = 500, 500
+		}, []string{"traffic: api"}},
 
 		{"the old cluster runs another version", canary, func(e *evidence.Evidence) { e.Services[2].Running = version("1.1") }, []string{"parity: orbit/core/push"}},
+		{"it cannot be read which version the old cluster runs", canary, func(e *evidence.Evidence) { e.Services[2].Running = estate.Version{} }, []string{"parity: orbit/core/push"}},
 		{"unless break-glass let it", canary, func(e *evidence.Evidence) { e.Services[3].Running, e.Freeze.Opened = version("1.1"), opened }, nil},
 		{"as long as it lasts", canary, func(e *evidence.Evidence) {
 			e.Services[3].Running = version("1.1")

@@ -2,7 +2,6 @@ package invariant
 
 import (
 	"slices"
-	"strings"
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
@@ -16,17 +15,20 @@ func parity(o observation) []Breach {
 	if o.at.Phase < estate.Canary {
 		return nil
 	}
-	var versions, objects []string
+	var versions, unknown, objects []string
 	for _, s := range o.e.Services {
 		switch {
 		case o.opened(s.ID.Name):
-		case !s.Running.IsZero() && s.Running != s.Pinned:
+		case s.Running.IsZero():
+			unknown = append(unknown, s.ID.String())
+		case s.Running != s.Pinned:
 			versions = append(versions, s.ID.String())
 		case s.Class != estate.Exclusive && !runs(s):
 			objects = append(objects, s.ID.String())
 		}
 	}
 	out := breach(Parity, "the old cluster runs other versions than are pinned for the new one", versions)
+	out = append(out, breach(Parity, "it cannot be read which versions the old cluster runs", unknown)...)
 	out = append(out, breach(Parity, "the new cluster does not run what git names", objects)...)
 	var files []string
 	for _, f := range o.e.Files {
@@ -56,15 +58,10 @@ func behind(o observation) []string {
 	return append([]string{o.m.Branch}, take...)
 }
 
-// openedPath says that a path is in the directory of a service that break-glass lets through, as the values repository has
-// it: deploy-values/<product>/<namespace>/<service>/.
+// openedPath says that a path is in the directory of a service that break-glass lets through.
 func (o observation) openedPath(path string) bool {
-	part := strings.Split(path, "/")
-	if len(part) < 5 || part[0] != "deploy-values" || part[1] != o.m.Product.String() {
-		return false
-	}
-	name, err := estate.ParseServiceName(part[3])
-	return err == nil && o.opened(name)
+	id, ok := estate.ServiceOf(path)
+	return ok && id.Product == o.m.Product && !id.Name.IsZero() && o.opened(id.Name)
 }
 
 // runs says that the newest deployment brought what git names.

@@ -5,5 +5,6 @@ type Pod struct {
 	Name        string
 	Ready       bool
 	Terminating bool
+	Scheduled   bool // it has a node
 	Annotations map[string]string
 }

@@ -27,6 +27,14 @@ func Raises(a Action, e *evidence.Evidence) bool {
 	return a.Verb == SetWeight && a.Weight > reached(e.Edge)
 }
 
+// Lifts says that an action gives some proxy's new cluster more traffic than it has now, be it a raise, or only a weight
+// that the proxy has lost.
+func Lifts(a Action, e *evidence.Evidence) bool {
+	return a.Verb == SetWeight && slices.ContainsFunc(reachable(e.Edge), func(p evidence.Proxy) bool {
+		return p.To.Weight < a.Weight && (len(a.Items) == 0 || slices.Contains(a.Items, p.Name))
+	})
+}
+
 // Risks says that an action must not be done while an invariant is broken: it raises the traffic, or it deletes something.
 func Risks(a Action, e *evidence.Evidence) bool {
 	return Raises(a, e) || a.Verb == DeletePipeline
@@ -47,7 +55,8 @@ func (s situation) apply(a Action) {
 		s.applyDeployment(a)
 	case CopySecrets:
 		s.e.Secrets.Different = slices.DeleteFunc(s.e.Secrets.Different, func(d evidence.SecretDifference) bool {
-			return d.Kind != evidence.SecretExtra && slices.Contains(a.Items, d.Path)
+			stays := d.Kind == evidence.SecretExtra || d.Kind == evidence.SecretDiffers && !Overwrites(s.at)
+			return !stays && slices.Contains(a.Items, d.Path)
 		})
 	case TrustPrincipal:
 		each(s.e.Roles, func(r *evidence.Role) bool { return r.Name == a.Target }, func(r *evidence.Role) { r.Trusts = true })
@@ -60,7 +69,7 @@ func (s situation) apply(a Action) {
 		each(s.e.Freeze.Reviews, func(r *evidence.FrozenReview) bool { return fmt.Sprintf("#%d", r.Number) == a.Target },
 			func(r *evidence.FrozenReview) { r.Blocked = a.Verb == BlockReview })
 	case MergeMain:
-		s.e.Main.Behind, s.e.Main.Take, s.e.Main.Unusable = 0, nil, ""
+		s.e.Main.Behind, s.e.Main.Commits, s.e.Main.Take, s.e.Main.Unusable = 0, nil, nil, ""
 	case RestartClient:
 		each(s.e.Links, func(l *evidence.Link) bool { return l.Client == a.Service }, func(l *evidence.Link) { l.Stale = 0 })
 	case SilenceAlarms, ExpireSilence:
@@ -140,6 +149,7 @@ func (s situation) applyWeight(a Action) {
 	each(s.e.Edge.Proxies, func(p *evidence.Proxy) bool {
 		return p.Unreachable == "" && (len(a.Items) == 0 || slices.Contains(a.Items, p.Name))
 	}, func(p *evidence.Proxy) { p.To.Weight, p.From.Weight = a.Weight, 100-a.Weight })
+	s.e.Edge.Steady = nil // what was counted is of another weight
 }
 
 // each changes the elements that match.

@@ -58,16 +58,10 @@ func raise(s situation) Progress {
 	if p := s.assert(goal); !p.complete() {
 		return p
 	}
-	if !bake.Begun() {
-		return s.begin(goal, fmt.Sprintf("every proxy has %d%%: it bakes for %s", goal, s.bakeTime(goal)))
-	}
 	if bake.Passed {
 		return Progress{}
 	}
 	if doubt := s.e.Edge.ShareDisagrees(); doubt != "" {
-		if s.restarted() {
-			return s.begin(goal, "a proxy has restarted, so that the count begins anew: "+doubt)
-		}
 		return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
 	}
 	over := bake.Since.Add(s.bakeTime(goal))
@@ -95,9 +89,11 @@ func (s situation) failed() bool {
 }
 
 // bakeTime is how long a weight bakes. One that git no longer lists bakes as long as the longest.
-func (s situation) bakeTime(weight int) time.Duration {
+func (s situation) bakeTime(weight int) time.Duration { return bakeTime(s.m, weight) }
+
+func bakeTime(m *estate.Migration, weight int) time.Duration {
 	var longest time.Duration
-	for _, step := range s.m.Edge.Steps {
+	for _, step := range m.Edge.Steps {
 		if step.Weight == weight {
 			return step.Bake
 		}
@@ -125,11 +121,6 @@ func (s situation) passing(weight int) []int {
 	return out
 }
 
-// restarted says that a proxy began anew since the weight bakes.
-func (s situation) restarted() bool {
-	return slices.ContainsFunc(s.e.Edge.Proxies, func(p evidence.Proxy) bool { return p.Started.After(s.e.Edge.Bake.Since) })
-}
-
 // inconclusive are the checks that say neither pass nor fail. One that is not there has not been made.
 func (s situation) inconclusive() []string {
 	out := verdicts(s.e.Edge.Checks, evidence.Inconclusive)
@@ -152,9 +143,15 @@ func withoutServer(s situation) []string {
 	return out
 }
 
-// judged says that a weight is judged by its checks: as long as it has traffic, although it may have passed long ago.
-func judged(b evidence.Bake) bool {
-	return b.Begun() && b.Weight > 0 && b.Failed == ""
+// Judged says that a weight is judged by its checks: as long as it has traffic, although it may have passed long ago, or
+// be the one that was gone back to, or the one before the one that is going to be set: that may take long.
+func Judged(b evidence.Bake) bool { return b.Commit != "" && b.Stands() > 0 }
+
+// Measured says whether the migration's queries are about the weight that stands. They look back, nobody knows how far:
+// after a failure they still tell of the weight that failed, until the one that was gone back to has stood for its bake
+// time.
+func Measured(m *estate.Migration, b evidence.Bake, now time.Time) bool {
+	return Judged(b) && (b.Failed == "" || !now.Before(b.FailedAt.Add(bakeTime(m, b.Good))))
 }
 
 // verdicts are the checks that say v, in words.
@@ -185,18 +182,29 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 	b := e.Edge.Bake
 	switch a.Verb {
 	case BeginBake:
+		if b.Weight == a.Weight && b.Commit != "" && !b.Begun() && everywhere(e.Edge, a.Weight) { // what was going to be set is
+			b.Since, b.Baseline, b.Old = now, slices.Clone(e.Edge.Proxies), oldServer(e.Edge)
+			return b
+		}
 		good := b.Good
 		if good >= a.Weight { // it is judged anew: good is the step before it, which had to pass once
 			good = stepBefore(m, a.Weight)
 		}
-		return evidence.Bake{Commit: e.Marker.Commit, Weight: a.Weight, Since: now, Baseline: slices.Clone(e.Edge.Proxies), Good: good}
+		return evidence.Bake{Commit: e.Marker.Commit, Weight: a.Weight, Since: now, Baseline: slices.Clone(e.Edge.Proxies), Old: oldServer(e.Edge), Good: good}
 	case PassBake:
 		b.Passed, b.Good = true, a.Weight
 	case FailBake:
-		if b.Good >= a.Weight { // it had passed
-			b.Good = stepBefore(m, a.Weight)
+		switch {
+		case b.Failed == "" && !b.Begun(): // the one before it fails, so that it is not set
+			b.Weight, b.Good, b.Failed = a.Weight, stepBefore(m, a.Weight), a.Reason
+		case b.Failed != "": // the one that was gone back to fails as well
+			b.Good, b.Failed = stepBefore(m, b.Good), fmt.Sprintf("%s; then %d%%: %s", b.Failed, b.Good, a.Reason)
+		case b.Good >= a.Weight: // it had passed
+			b.Good, b.Failed = stepBefore(m, a.Weight), a.Reason
+		default:
+			b.Failed = a.Reason
 		}
-		b.Failed, b.Passed = a.Reason, false
+		b.Passed, b.FailedAt = false, now
 		// It failed for the marker that counts now, although an earlier one may have begun it: only a later one tries again.
 		if e.Marker.Commit != "" {
 			b.Commit = e.Marker.Commit

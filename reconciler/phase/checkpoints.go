@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"cutover/gitops/estate"
-	"cutover/reconciler/evidence"
 )
 
 // Reversibility says whether going back from a phase gives what was before.
@@ -51,6 +50,16 @@ func Following(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
 	return estate.Marker{}, false
 }
 
+// Proposal is the checkpoint that is proposed once everything up to a marker is done, or false after the last one: the
+// following one, or, where the edge goes on by itself, all of the traffic, as the weights between follow by themselves.
+func Proposal(m *estate.Migration, at estate.Marker) (estate.Marker, bool) {
+	next, ok := Following(m, at)
+	if ok && m.Edge.Auto && next.Phase == estate.Canary {
+		next.Weight = m.Edge.Steps[len(m.Edge.Steps)-1].Weight
+	}
+	return next, ok
+}
+
 // Again is the marker that tries a checkpoint once more.
 func Again(at estate.Marker) estate.Marker {
 	return estate.Marker{Phase: at.Phase, Weight: at.Weight, Attempt: attempt(at) + 1}
@@ -69,15 +78,6 @@ func Title(at estate.Marker) string {
 		title += ", paused"
 	}
 	return title
-}
-
-// WantTarget is which instance of a singleton the new cluster's clients have to talk to. From freeze on it is the old
-// one: traffic is going to reach both clusters, and there may be only one instance that gets it (step 11).
-func WantTarget(at estate.Marker) evidence.Target {
-	if at.Phase >= estate.Freeze {
-		return evidence.TargetOld
-	}
-	return evidence.TargetNew
 }
 
 // position counts the checkpoints that a marker has reached: 0 before the first.

@@ -105,6 +105,7 @@ func deployWave(at situation, class estate.Class) Progress {
 		if s.Pinned.IsZero() && s.Blocked == "" {
 			halted = because(VersionUnknown, "%s: the version that %s runs could not be read: %s", s.ID, at.m.From.Cluster, s.Unknown)
 			halts++
+			p.Until = Earlier(p.Until, at.now.Add(glance)) // nothing tells of a change in the old cluster
 			continue
 		}
 		switch state, reason, until := stand(s, at.now); state {
@@ -177,13 +178,21 @@ func stand(s evidence.Service, now time.Time) (state, string, time.Time) {
 		return unready, fmt.Sprintf("%s: %s", s.ID, s.Status), time.Time{}
 	}
 	if last.Status == pipeline.Canceled {
-		return stuck, fmt.Sprintf("%s was canceled: it is deployed again when git names other objects for it", last.ID), time.Time{}
+		return stuck, fmt.Sprintf("%s was canceled: it is deployed again when git names other objects for it", execution(last)), time.Time{}
 	}
 	again := last.Ended.Add(pause(failuresOf(s)))
 	if now.Before(again) {
-		return stuck, fmt.Sprintf("%s failed: %s", last.ID, last.Reason), again
+		return stuck, fmt.Sprintf("%s failed: %s", execution(last), last.Reason), again
 	}
-	return due, fmt.Sprintf("%s failed (%s): trying again", last.ID, last.Reason), time.Time{}
+	return due, fmt.Sprintf("%s failed (%s): trying again", execution(last), last.Reason), time.Time{}
+}
+
+// execution names a deployment's execution, and where to look at it.
+func execution(d evidence.Deployment) string {
+	if d.URL == "" {
+		return d.ID
+	}
+	return d.ID + " <" + d.URL + ">"
 }
 
 // pause is how long to wait after a number of failures in a row, which is at least one.

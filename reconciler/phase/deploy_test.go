@@ -1,11 +1,14 @@
 package phase_test
 
 import (
+	"strings"
+	"testing"
 	"time"
 
 	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
+	"cutover/reconciler/phase"
 )
 
 var deployScenes = []scene{
@@ -14,9 +17,9 @@ var deployScenes = []scene{
 		e.Services = []evidence.Service{service("web", estate.Stateless)}
 	}), "do step 6: namespaces-pending\n  create-namespace core"},
 	{"versions before services", deploy, services(service("web", estate.Stateless, unpinned)), "do step 6: versions-pending\n  pin-versions migration/eks"},
-	{"unknown version holds", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "hold step 6: version-unknown"},
+	{"unknown version holds", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "hold step 6: version-unknown until +5s"},
 	{"an unknown version does not stop the others of its wave", deploy, services(service("web", estate.Stateless, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} }), service("api", estate.Stateless)),
-		"do step 6: deploying\n  deploy orbit/core/api [cutover.api.d1.1]"},
+		"do step 6: deploying until +5s\n  deploy orbit/core/api [cutover.api.d1.1]"},
 	{"unknown version of an exclusive service does not", deploy, services(service("push", estate.Exclusive, unpinned, func(s *evidence.Service) { s.Running = estate.Version{} })), "advance step 0: complete"},
 	{"as many as are allowed at once", deploy, services(service("a", estate.Stateless), service("b", estate.Stateless), service("c", estate.Stateless)),
 		"do step 6: deploying\n  deploy orbit/core/a [cutover.a.d1.1]\n  deploy orbit/core/b [cutover.b.d1.1]"},
@@ -58,4 +61,18 @@ var deployScenes = []scene{
 	{"what cannot be rendered holds", deploy, services(service("a", estate.Stateless, func(s *evidence.Service) { s.Wanted, s.Blocked = "", "values.yaml:3" })),
 		"hold step 6: service-blocked"},
 	{"an unknown status is never an end", deploy, services(service("a", estate.Stateless, deployed("NEW_WORD", "d1", 1, 0))), "hold step 6: deploying"},
+}
+
+// TestAFailureLinksItsExecution looks for the page of the execution in what people read.
+func TestAFailureLinksItsExecution(t *testing.T) {
+	m := migration()
+	e := complete(m, deploy)
+	failed := deployed(pipeline.Terminal, "d1", 1, 0)
+	e.Services = []evidence.Service{service("a", estate.Stateless, failed, func(s *evidence.Service) {
+		s.Deployments[0].URL = "https://deck.example.com/#/applications/a/executions/details/X"
+	})}
+	d := phase.Next(m, deploy, &e, t0)
+	if want := " <https://deck.example.com/#/applications/a/executions/details/X> failed"; !strings.Contains(d.Reason.Text, want) {
+		t.Errorf("the reason is %q, want it to say %q", d.Reason.Text, want)
+	}
 }

@@ -19,10 +19,16 @@ func keepEdge(s situation) (Decision, bool) {
 		return stepAt(0).decide(lower(s))
 	}
 	bake := s.e.Edge.Bake
-	if judged(bake) && bake.Weight <= s.at.Weight {
-		if failed := verdicts(s.e.Edge.Checks, evidence.Fail); len(failed) > 0 {
-			why := because(CheckFailed, "weight %d%% failed: %s", bake.Weight, some(failed))
-			d, _ := stepAt(bake.Weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, bake.Weight, some(failed))}})
+	if s.arrived() {
+		reason := fmt.Sprintf("every proxy has %d%%: it bakes for %s", bake.Weight, s.bakeTime(bake.Weight))
+		a := s.note(BeginBake, bake.Weight, reason)
+		a.Key = edgeKey(bake.Commit, bake.Weight)
+		return stepAt(bake.Weight).decide(Progress{Waiting: because(WeightPending, "%s", reason), Actions: []Action{a}})
+	}
+	if weight := bake.Stands(); Judged(bake) && weight <= s.at.Weight {
+		if failed := append(verdicts(s.e.Edge.Checks, evidence.Fail), s.outages()...); len(failed) > 0 {
+			why := because(CheckFailed, "weight %d%% failed: %s", weight, some(failed))
+			d, _ := stepAt(weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, weight, some(failed))}})
 			d.Kind = Retreat
 			return d, true
 		}
@@ -33,6 +39,37 @@ func keepEdge(s situation) (Decision, bool) {
 		d.Kind = Retreat
 	}
 	return d, ok
+}
+
+// arrived says that every proxy has the weight that was going to be set, which is not noted yet: until it is, nothing
+// judges it, so that nothing else may come first.
+func (s situation) arrived() bool {
+	bake := s.e.Edge.Bake
+	return bake.Commit != "" && !bake.Begun() && bake.Weight > 0 && bake.Weight <= s.at.Weight && len(s.unreachable()) == 0 && everywhere(s.e.Edge, bake.Weight)
+}
+
+// everywhere says that all proxies answer and have a weight, and the old cluster the rest.
+func everywhere(e evidence.Edge, weight int) bool {
+	return len(e.Proxies) > 0 && !slices.ContainsFunc(e.Proxies, func(p evidence.Proxy) bool {
+		return p.Unreachable != "" || p.To.Weight != weight || p.From.Weight != 100-weight
+	})
+}
+
+// outageFor is how long the new cluster's server may be down where nothing else gets traffic. The proxy's own checks have
+// waited before they called it down.
+const outageFor = 5 * time.Second
+
+// outages are the proxies whose users get no answer at all: everything goes to a server that is down. With a weight of its
+// own the old cluster's server would take over, but a proxy gives nothing to one of weight 0, and counts what it answers
+// itself at neither.
+func (s situation) outages() []string {
+	var out []string
+	for _, p := range reachable(s.e.Edge) {
+		if p.To.Weight == s.e.Edge.Bake.Stands() && !p.To.Up && p.To.For >= outageFor && p.From.Weight == 0 && p.From.Up {
+			out = append(out, fmt.Sprintf("server %s takes no traffic at %s (%s for %s), and has all of it", p.To.Name, p.Name, p.To.State, p.To.For))
+		}
+	}
+	return out
 }
 
 // lower undoes steps 14 and 15: the new cluster gets no traffic. It is noted, so that a later canary begins at 0 again.
@@ -50,8 +87,8 @@ func lower(s situation) Progress {
 	return s.begin(0, "every proxy is back at 0%")
 }
 
-// assert asks for a weight at every proxy that has another one. While a proxy does not answer the others are only
-// lowered: raised together is what a weight is, and lowering cannot wait.
+// assert asks for a weight at every proxy that has another one. Those that have a higher one are lowered first, and alone:
+// that cannot wait for anything. The others are raised together, and only if all of them answer.
 func (s situation) assert(weight int) Progress {
 	var off, above []string
 	for _, p := range reachable(s.e.Edge) {
@@ -65,12 +102,12 @@ func (s situation) assert(weight int) Progress {
 	if len(off) == 0 {
 		return Progress{}
 	}
-	to := proxyNames(reachable(s.e.Edge))
-	if down := s.unreachable(); len(down) > 0 {
-		if len(above) == 0 {
+	to := above
+	if len(above) == 0 {
+		if down := s.unreachable(); len(down) > 0 {
 			return Progress{Waiting: because(ProxyUnreachable, "the weight should be %d%%, and cannot be set: no answer from %s", weight, some(down)), Until: s.now.Add(blink)}
 		}
-		to = above
+		to = proxyNames(reachable(s.e.Edge))
 	}
 	was := highest(s.e.Edge)
 	why := because(WeightPending, "the weight should be %d%%, and is not at %s", weight, some(off))
@@ -78,7 +115,7 @@ func (s situation) assert(weight int) Progress {
 		why = because(WeightPending, "weight %d%% failed, so that all go back to %d%%", bake.Weight, weight)
 	}
 	return Progress{Waiting: why, Actions: []Action{{
-		Verb: SetWeight, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Items: to,
+		Verb: SetWeight, Target: s.m.Edge.Backend, Key: edgeKey(s.e.Marker.Commit, weight), Weight: weight, Items: to,
 		Reason: why.Text, Undo: fmt.Sprintf("set the weight back to %d%%", was),
 	}}}
 }
@@ -94,17 +131,17 @@ func (s situation) held() int {
 }
 
 // reached is the weight that was brought to all proxies last, or the last good one after a failure. While the next one is
-// only going to be set it is the one before, until every proxy has the next.
+// only going to be set it is the one before, until every proxy has the next: a proxy that does not answer may not have it.
 func reached(e evidence.Edge) int {
 	switch bake := e.Bake; {
 	case bake.Commit == "":
 		return 0
 	case bake.Failed != "":
 		return bake.Good
-	case bake.Begun(), lowest(e) == bake.Weight && highest(e) == bake.Weight:
+	case bake.Begun(), everywhere(e, bake.Weight):
 		return bake.Weight
 	default:
-		return lowest(evidence.Edge{Proxies: bake.Baseline})
+		return bake.Stands()
 	}
 }
 
@@ -136,7 +173,7 @@ func (s situation) after(weight int) int {
 
 // note is an action that notes how the bake of a weight stands.
 func (s situation) note(verb Verb, weight int, reason string) Action {
-	return Action{Verb: verb, Target: s.m.Edge.Backend, Key: s.edgeKey(weight), Weight: weight, Reason: reason, Undo: "nothing to do: it is only noted"}
+	return Action{Verb: verb, Target: s.m.Edge.Backend, Key: edgeKey(s.e.Marker.Commit, weight), Weight: weight, Reason: reason, Undo: "nothing to do: it is only noted"}
 }
 
 // begin notes that a weight bakes from now on, or, while the proxies have another one, that it is going to be set: what is
@@ -150,8 +187,8 @@ func (s situation) begin(weight int, reason string) Progress {
 }
 
 // edgeKey tells the same weight of two markers apart.
-func (s situation) edgeKey(weight int) string {
-	return fmt.Sprintf("%.10s.%d", s.e.Marker.Commit, weight)
+func edgeKey(commit string, weight int) string {
+	return fmt.Sprintf("%.10s.%d", commit, weight)
 }
 
 // unreachable are the proxies that did not answer, with the reason.

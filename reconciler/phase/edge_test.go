@@ -39,8 +39,21 @@ func failed(e *evidence.Edge) {
 	e.Bake = evidence.Bake{Commit: commit, Weight: 5, Since: t0.Add(-time.Minute), Baseline: proxies(5), Good: 1, Failed: "error rate: 0.2"}
 }
 
+// outage is for how long users may get no answer.
+const outage = 5 * time.Second
+
+// dead has the new cluster's server of one proxy down for a while.
+func dead(ago time.Duration) func(*evidence.Edge) {
+	return func(e *evidence.Edge) {
+		e.Proxies[1].To.Up, e.Proxies[1].To.State, e.Proxies[1].To.For = false, "DOWN", ago
+	}
+}
+
 func sessions(from, to int64) func(*estate.Migration, *evidence.Evidence) {
-	return edge(func(e *evidence.Edge) { e.Proxies[0].From.Sessions, e.Proxies[0].To.Sessions = from, to })
+	return edge(func(e *evidence.Edge) {
+		e.Steady = proxies(e.Bake.Weight)
+		e.Proxies[0].From.Sessions, e.Proxies[0].To.Sessions = from, to
+	})
 }
 
 var edgeScenes = []scene{
@@ -77,8 +90,14 @@ var edgeScenes = []scene{
 	{"the share disagrees", canary(5), also(baking(5, bakeTime), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
-	{"after a restart the count begins anew", canary(5), also(baking(5, bakeTime), sessions(700, 0), edge(func(e *evidence.Edge) { e.Proxies[0].Started = t0.Add(-time.Minute) })),
-		"do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+	{"what disagreed long ago does not matter", canary(5), also(baking(5, bakeTime), sessions(1700, 30), edge(func(e *evidence.Edge) {
+		e.Steady[0].From.Sessions, e.Steady[0].To.Sessions = 1130, 0
+	})),
+		"do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
+	{"what disagrees lately does", canary(5), also(baking(5, bakeTime), sessions(9500, 500), edge(func(e *evidence.Edge) {
+		e.Steady[0].From.Sessions, e.Steady[0].To.Sessions = 9000, 500
+	})),
+		"hold step 14: share-disagrees until +2s"},
 
 	// What was reached is kept.
 	{"a reload loses the weight", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0] })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
@@ -90,9 +109,10 @@ var edgeScenes = []scene{
 	{"a refused marker moves nothing", canary(100), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit = earlier })), "refuse step 0: marker-skips until +2s"},
 	{"not while a proxy does not answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(0)[0]; unreachable(e) })), "hold step 14: proxy-unreachable until +2s"},
 	{"a higher weight is lowered at those that answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0] = proxies(25)[0]; unreachable(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1"},
-	{"a weight that is intended is not lowered once it is set", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })), "hold step 1: nodes-unready until +2s"},
+	{"of two wrong weights the higher one is lowered first", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies[0], e.Proxies[1] = proxies(25)[0], proxies(0)[1] })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1"},
+	{"a weight that is intended is not lowered once it is set", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
 	{"one that is half set goes back while something holds", canary(5), also(edge(func(e *evidence.Edge) { intended(e); e.Proxies[0] = proxies(5)[0] }), survey(func(v *evidence.Survey) { v.NodesReady = 0 })),
-		"do step 14: weight-pending\n  set-weight api to 1% at edge-1, edge-2"},
+		"do step 14: weight-pending\n  set-weight api to 1% at edge-1"},
 	{"a bake from before a rollback raises nothing", paused(canary(1)), also(after(canary(1)), edge(func(e *evidence.Edge) {
 		e.Proxies = proxies(0)
 		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(-time.Hour), Baseline: proxies(25), Good: 5}
@@ -110,7 +130,17 @@ var edgeScenes = []scene{
 	{"all of the traffic too", canary(100), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
 	{"while the next weight is due", canary(25), also(unbaked, edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"what has passed need not be measured on", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Inconclusive) }), "advance step 0: complete until +2s"},
-	{"a weight that is going to be set is not judged by the one before", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Checks = checks(evidence.Fail) }), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"a weight is not set while the one before it fails", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
+	{"what was gone back to fails as well", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
+	{"at 0% there is nothing to judge", canary(5), edge(func(e *evidence.Edge) {
+		failed(e)
+		e.Bake.Good, e.Proxies, e.Checks = 0, proxies(0), checks(evidence.Fail)
+	}), "hold step 14: weight-failed"},
+	{"where everything goes to a server that is down", canary(100), edge(dead(outage)), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
+	{"then the weight goes back, and only then the next one is judged", canary(100), edge(func(e *evidence.Edge) { dead(outage)(e); e.Bake.Failed, e.Bake.Good = "no answer", 25 }), "retreat step 14: weight-pending\n  set-weight api to 25% at edge-1, edge-2"},
+	{"not before it has been down for a moment", canary(100), edge(dead(outage - time.Second)), "hold step 15: edge-server-down until +2s"},
+	{"not if the old one is down too", canary(100), edge(func(e *evidence.Edge) { dead(outage)(e); e.Proxies[1].From.Up = false }), "hold step 15: edge-server-down until +2s"},
+	{"nor where the old one takes over", canary(25), edge(dead(outage)), "hold step 14: edge-server-down until +2s"},
 	{"another attempt tries again", again(canary(5)), also(after(canary(5)), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
 	{"a pause that has ended does not", canary(5), also(after(paused(canary(5))), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "hold step 14: weight-failed until +2s"},
 	{"nor within the next attempt", again(canary(5)), also(after(paused(again(canary(5)))), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier })), "hold step 14: weight-failed until +2s"},
@@ -153,7 +183,27 @@ func TestWhatIsNotedOfABake(t *testing.T) {
 			t.Errorf("%d%% fails after it has passed, so the step before it is good: %+v", passed.weight, later)
 		}
 	}
+	e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: 100, Since: t0.Add(-time.Hour), Baseline: proxies(100), Good: 25, Failed: "slow", FailedAt: t0.Add(-time.Minute)}
+	for i, good := range []int{5, 1, 0} {
+		e.Edge.Bake = phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: e.Edge.Bake.Good, Reason: "still"}, t0.Add(time.Duration(i)*time.Second))
+		if b := e.Edge.Bake; b.Good != good || b.Stands() != good || b.Weight != 100 || !b.FailedAt.Equal(t0.Add(time.Duration(i)*time.Second)) {
+			t.Errorf("what was gone back to fails, so the step before it is good: %+v", b)
+		}
+	}
+	if want := "slow; then 25%: still; then 5%: still; then 1%: still"; e.Edge.Bake.Failed != want {
+		t.Errorf("the failure is told as %q, want %q", e.Edge.Bake.Failed, want)
+	}
+	intended(&e.Edge)
+	e.Edge.Bake.Commit, e.Edge.Proxies = earlier, proxies(5)
+	if b := phase.Noted(m, &e, phase.Action{Verb: phase.BeginBake, Weight: 5}, t0); b.Commit != earlier || !b.Begun() || b.Good != 1 {
+		t.Errorf("what was going to be set is set, for the marker that it was meant for: %+v", b)
+	}
+	intended(&e.Edge)
+	if b := phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: 1, Reason: "slow"}, t0); b.Weight != 1 || b.Good != 0 || b.Stands() != 0 || b.Failed != "slow" {
+		t.Errorf("the weight before the one that was going to be set fails: %+v", b)
+	}
 	lost := e
+	lost.Edge.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
 	lost.Marker = evidence.Marker{}
 	if kept := phase.Noted(m, &lost, phase.Action{Verb: phase.FailBake, Weight: 5, Reason: "slow"}, t0); kept.Commit != earlier {
 		t.Errorf("without a marker the note loses whose bake it was: %+v", kept)

@@ -60,10 +60,21 @@ var freezeScenes = []scene{
 	{"changed secrets are brought over", freeze, different(evidence.SecretDiffers), "do step 9: secrets-pending\n  copy-secrets orbit-prod2: core/api-match"},
 	{"newer versions are pinned", freeze, edited("web", func(s *evidence.Service) { s.Running = version("1.1") }), "do step 9: versions-pending\n  pin-versions migration/eks"},
 	{"those of exclusive services too", freeze, edited("push", func(s *evidence.Service) { s.Running = version("1.1") }), "do step 9: versions-pending\n  pin-versions migration/eks"},
-	{"a version that cannot be read stays", freeze, edited("web", func(s *evidence.Service) { s.Running = estate.Version{} }), "advance step 0: complete"},
+	{"a version that cannot be read holds", freeze, edited("web", unread), "hold step 9: version-unknown until +5s"},
+	{"in the canary too", canary(5), edited("web", unread), "hold step 9: version-unknown until +2s"},
+	{"after what could be read has been pinned", freeze, also(edited("web", unread), edited("api", func(s *evidence.Service) { s.Running = version("1.1") })), "do step 9: versions-pending\n  pin-versions migration/eks"},
+	{"unless break-glass lets it be ahead", freeze, also(edited("web", unread), frost(func(f *evidence.Freeze) {
+		f.Opened, f.Pipelines[1].Frozen, f.Reviews[0].Blocked = []estate.BreakGlass{{Service: id("web").Name, Until: t0.Add(time.Hour)}}, false, false
+	})), "advance step 0: complete"},
+	{"and before the freeze it need not be read again", deploy, edited("web", unread), "advance step 0: complete"},
 	{"older versions stay before the freeze", deploy, edited("web", func(s *evidence.Service) { s.Running = version("1.1") }), "advance step 0: complete"},
 	{"what was pinned is deployed again", freeze, edited("web", func(s *evidence.Service) { s.Wanted = "d2" }), "do step 10: deploying\n  deploy orbit/core/web [cutover.web.d2.2]"},
 	{"what was never deployed is deployed before the freeze", freeze, also(frost(thawed), edited("web", func(s *evidence.Service) { s.Deployments, s.Ready = nil, false })), "do step 6: deploying\n  deploy orbit/core/web [cutover.web.d1.1]"},
+}
+
+// unread lets the old cluster's version of a service be unknown.
+func unread(s *evidence.Service) {
+	s.Running, s.Unknown = estate.Version{}, "core/Deployment.apps/web does not exist"
 }
 
 // noTraffic takes back what complete says of the edge.

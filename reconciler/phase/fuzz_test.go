@@ -139,6 +139,9 @@ func (c chance) edge(_ *estate.Migration, e *evidence.Evidence) {
 	if c.one(10) {
 		e.Edge.Proxies = e.Edge.Proxies[:c.IntN(2)]
 	}
+	if !c.one(3) {
+		e.Edge.Steady = proxies(5)
+	}
 	for i := range e.Edge.Proxies {
 		p := &e.Edge.Proxies[i]
 		p.From.Sessions, p.To.Sessions = int64(c.IntN(1000)), int64(c.IntN(1000))

@@ -46,16 +46,27 @@ func TestJudge(t *testing.T) {
 
 // counted are proxies after so many requests and errors at each of them, since a bake began.
 func counted(from, to evidence.Server) evidence.Edge {
-	e := evidence.Edge{Proxies: proxies(5), Bake: evidence.Bake{Commit: commit, Weight: 5, Since: t0.Add(-time.Minute), Baseline: proxies(5), Good: 1}}
+	e := evidence.Edge{Proxies: proxies(5), Steady: proxies(5), Bake: evidence.Bake{Commit: commit, Weight: 5, Since: t0.Add(-time.Minute), Baseline: proxies(5), Good: 1}}
 	for i := range e.Proxies {
 		for _, s := range []struct {
 			server *evidence.Server
 			counts evidence.Server
 		}{{&e.Proxies[i].From, from}, {&e.Proxies[i].To, to}} {
 			s.server.Requests, s.server.Errors, s.server.Latency, s.server.Sessions = s.counts.Requests, s.counts.Errors, s.counts.Latency, s.counts.Sessions
+			s.server.Answered = s.counts.Requests
 		}
 	}
 	return e
+}
+
+// lately is what both proxies had counted at the new cluster's server a minute ago.
+func lately(to evidence.Server) func(*evidence.Edge) {
+	return func(e *evidence.Edge) {
+		e.Lately = proxies(5)
+		for i := range e.Lately {
+			e.Lately[i].To.Requests, e.Lately[i].To.Answered, e.Lately[i].To.Errors = to.Requests, to.Requests, to.Errors
+		}
+	}
 }
 
 func TestEdgeChecks(t *testing.T) {
@@ -68,8 +79,20 @@ func TestEdgeChecks(t *testing.T) {
 	}{
 		{"both do well", server{Requests: 1000, Errors: 1, Latency: 20}, server{Requests: 60, Latency: 22}, nil, evidence.Pass, evidence.Pass},
 		{"too few requests", server{Requests: 1000}, server{Requests: 49, Errors: 49, Latency: 9000}, nil, evidence.Inconclusive, evidence.Inconclusive},
-		{"a point more errors", server{Requests: 1000, Errors: 10}, server{Requests: 100, Errors: 2}, nil, evidence.Pass, evidence.Pass},
-		{"more than a point", server{Requests: 1000, Errors: 10}, server{Requests: 100, Errors: 3}, nil, evidence.Fail, evidence.Pass},
+		{"a point more errors", server{Requests: 1000, Errors: 10}, server{Requests: 10000, Errors: 200}, nil, evidence.Pass, evidence.Pass},
+		{"more than a point", server{Requests: 1000, Errors: 10}, server{Requests: 10000, Errors: 240}, nil, evidence.Fail, evidence.Pass},
+		{"as many as may be by chance", server{Requests: 1000}, server{Requests: 50, Errors: 2}, nil, evidence.Pass, evidence.Pass},
+		{"more than that", server{Requests: 1000}, server{Requests: 50, Errors: 3}, nil, evidence.Fail, evidence.Pass},
+		{"requests that are never answered", server{Requests: 1000, Latency: 20}, server{Requests: 50, Errors: 50}, func(e *evidence.Edge) {
+			for i := range e.Proxies {
+				e.Proxies[i].To.Answered = 0
+			}
+		}, evidence.Fail, evidence.Inconclusive},
+		{"some of them", server{Requests: 1000, Latency: 20}, server{Requests: 100, Errors: 40, Latency: 100}, func(e *evidence.Edge) {
+			for i := range e.Proxies {
+				e.Proxies[i].To.Answered = 60
+			}
+		}, evidence.Fail, evidence.Fail},
 		{"twice as slow and a bit", server{Requests: 1000, Latency: 100}, server{Requests: 100, Latency: 250}, nil, evidence.Pass, evidence.Pass},
 		{"slower than that", server{Requests: 1000, Latency: 100}, server{Requests: 100, Latency: 251}, nil, evidence.Pass, evidence.Fail},
 		{"only what was counted since", server{Requests: 1000}, server{Requests: 1000, Errors: 500}, func(e *evidence.Edge) {
@@ -84,11 +107,35 @@ func TestEdgeChecks(t *testing.T) {
 		}, evidence.Fail, evidence.Pass},
 		{"a proxy that was not there before does not count", server{Requests: 1000}, server{Requests: 1000, Errors: 500}, func(e *evidence.Edge) { e.Bake.Baseline = nil }, evidence.Inconclusive, evidence.Inconclusive},
 		{"one that does not answer neither", server{Requests: 1000}, server{Requests: 60}, func(e *evidence.Edge) { unreachable(e) }, evidence.Inconclusive, evidence.Inconclusive},
-		{"at 100% the old cluster's past counts", server{Requests: 1000, Errors: 50}, server{Requests: 1000, Errors: 55}, func(e *evidence.Edge) {
+		{"at 100% the old cluster's past counts", server{Requests: 1000, Errors: 50, Latency: 80}, server{Requests: 1000, Errors: 55, Latency: 90}, func(e *evidence.Edge) {
 			for i := range e.Bake.Baseline {
 				e.Bake.Baseline[i].From = e.Proxies[i].From
 			}
+			e.Bake.Old = server{Requests: 2000, Answered: 2000, Errors: 100, Latency: 80}
 		}, evidence.Pass, evidence.Pass},
+		{"also after a reload", server{}, server{Requests: 1000, Errors: 55, Latency: 90}, func(e *evidence.Edge) {
+			for i := range e.Proxies {
+				e.Proxies[i].Started = t0
+			}
+			e.Bake.Old = server{Requests: 2000, Answered: 2000, Errors: 100, Latency: 80}
+		}, evidence.Pass, evidence.Pass},
+		{"of an old cluster that nothing is known of no latency is compared", server{}, server{Requests: 1000, Latency: 90}, nil, evidence.Pass, evidence.Inconclusive},
+		{"its own clock tells that a proxy has restarted", server{Requests: 1000}, server{Requests: 100, Errors: 50}, func(e *evidence.Edge) {
+			for i := range e.Proxies {
+				e.Bake.Baseline[i].Started, e.Proxies[i].Started = t0.Add(time.Hour), t0.Add(time.Hour) // it is fast
+				e.Bake.Baseline[i].To.Errors = 49
+			}
+		}, evidence.Pass, evidence.Pass},
+		{"what went well for days does not hide what fails lately", server{Requests: 1000}, server{Requests: 1_000_000, Errors: 60, Latency: 20}, lately(server{Requests: 999_900}), evidence.Fail, evidence.Pass},
+		{"what failed long ago is not forgotten in a bake", server{Requests: 1000}, server{Requests: 1000, Errors: 60}, lately(server{Requests: 800, Errors: 60}), evidence.Fail, evidence.Pass},
+		{"of what was gone back to only what was counted lately counts", server{Requests: 1000}, server{Requests: 1000, Errors: 600}, func(e *evidence.Edge) {
+			lately(server{Requests: 800, Errors: 600})(e)
+			e.Bake.Failed = "slow"
+		}, evidence.Pass, evidence.Pass},
+		{"which may fail as well", server{Requests: 1000}, server{Requests: 1000, Errors: 60}, func(e *evidence.Edge) {
+			lately(server{Requests: 800})(e)
+			e.Bake.Failed = "slow"
+		}, evidence.Fail, evidence.Pass},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +143,7 @@ func TestEdgeChecks(t *testing.T) {
 			if tt.edit != nil {
 				tt.edit(&e)
 			}
-			got := phase.EdgeChecks(migration(), e)
+			got := phase.EdgeChecks(e)
 			if len(got) != 2 || got[0].Verdict != tt.errors || got[1].Verdict != tt.latency {
 				t.Errorf("EdgeChecks = %+v, want %s and %s", got, tt.errors, tt.latency)
 			}

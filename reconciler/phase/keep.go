@@ -12,8 +12,9 @@ import (
 // Keep is what keeps the edge alone up, whatever becomes of all other systems: of e it looks at Marker and Edge only. A
 // weight that fails its checks is noted as failed and taken back, one that is higher than was reached is lowered, and one
 // that a proxy has lost is set again, but never above what the note of the bake says that every proxy had. While that note
-// only says what is going to be set, weights are lowered and never raised. Of all verbs it gives SetWeight and FailBake
-// only; it is false if there is nothing to be done.
+// only says what is going to be set, weights are lowered and never raised; once every proxy has that weight it is noted
+// as the one that bakes, so that something judges it. Of all verbs it gives SetWeight, BeginBake and FailBake only; it is
+// false if there is nothing to be done.
 //
 // The marker at is the one that counts, or, while a newer one is refused or the branch's history has lost it, the one that
 // counted last; before the first one nothing is done. The evidence of the marker may be that of the newer one, or none.
@@ -37,7 +38,7 @@ func Keep(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 		if a.Verb == SetWeight && !e.Edge.Bake.Begun() {
 			a.Items = slices.DeleteFunc(slices.Clone(a.Items), func(name string) bool { return !isAbove(e.Edge, name, a.Weight) })
 		}
-		if a.Verb == FailBake || a.Verb == SetWeight && len(a.Items) > 0 {
+		if a.Verb == FailBake || a.Verb == BeginBake && at.Phase >= estate.Canary || a.Verb == SetWeight && len(a.Items) > 0 {
 			kept = append(kept, a)
 		}
 	}
@@ -64,7 +65,12 @@ func standing(at estate.Marker, e *evidence.Evidence) *evidence.Evidence {
 func keep(s situation) (Decision, bool) {
 	blind := len(s.e.Unseen) > 0 // then only what is seen to be wrong is put right, not what is missing
 	if noted := s.e.Edge.Bake.Commit != ""; noted || !blind || s.at.Phase < estate.Canary {
-		if d, ok := keepEdge(s); ok {
+		d, ok := keepEdge(s)
+		if acts := len(d.Actions) > 0; acts && blind { // the keeper lifts, on what was seen when all could be looked at
+			d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool { return Lifts(a, s.e) })
+			ok = len(d.Actions) > 0
+		}
+		if ok {
 			return d, true
 		}
 	}

@@ -52,7 +52,7 @@ var unseenScenes = []scene{
 	{"no weight rises", canary(5), also(unbaked, nobodyAnswers), "hold step 0: unseen until +2s"},
 	{"none is set that is only intended", canary(5), also(edge(intended), nobodyAnswers), "hold step 0: unseen until +2s"},
 	{"none passes", canary(5), also(baking(5, bakeTime), away), "hold step 0: unseen until +2s"},
-	{"a weight that was lost comes back", canary(5), also(edge(lostWeight), nobodyAnswers), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"a weight that was lost is the keeper's to put back", canary(5), also(edge(lostWeight), nobodyAnswers), "hold step 0: unseen until +2s"},
 	{"one that fails goes back", canary(5), also(edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), nobodyAnswers), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"traffic goes back", deploy, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), nobodyAnswers), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
 	{"without the note of the bake nothing is known of a weight", canary(5), also(edge(func(e *evidence.Edge) { e.Bake = evidence.Bake{} }), nobodyAnswers), "hold step 0: unseen until +5s"},
@@ -90,7 +90,11 @@ func TestKeep(t *testing.T) {
 		{"no weight rises", canary(5), unbaked, ""},
 		{"none passes", canary(5), baking(5, bakeTime), ""},
 		{"what is only intended is not set", canary(5), edge(intended), ""},
-		{"nor noted as set", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), ""},
+		{"once it is set everywhere it is noted, so that it is judged", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
+		{"for the marker it was set for", canary(5), also(lost, edge(func(e *evidence.Edge) { intended(e); e.Bake.Commit, e.Proxies = earlier, proxies(5) })), "do step 14: weight-pending\n  begin-bake api at 5% [fedcba9876.5]"},
+		{"a proxy that does not answer may not have it, so that the others go back", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5); unreachable(e) }), "do step 14: weight-pending\n  set-weight api to 1% at edge-1"},
+		{"what was gone back to fails as well", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
+		{"users who get no answer go back", canary(100), edge(dead(outage)), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
 		{"what is half set goes back", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies[0] = proxies(5)[0] }), "do step 14: weight-pending\n  set-weight api to 1% at edge-1"},
 		{"what is lost meanwhile is left to the pass", canary(5), edge(func(e *evidence.Edge) { intended(e); lostWeight(e) }), ""},
 		{"before canary all traffic goes back", freeze, edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
@@ -167,8 +171,11 @@ func kept(t *testing.T, seed uint64, m *estate.Migration, at estate.Marker, e ev
 		}
 		judge(t, d)
 		for _, a := range d.Actions {
-			if a.Verb != phase.SetWeight && a.Verb != phase.FailBake {
+			if a.Verb != phase.SetWeight && a.Verb != phase.BeginBake && a.Verb != phase.FailBake {
 				t.Errorf("seed %d: %s is none of its verbs", seed, line(a))
+			}
+			if b := e.Edge.Bake; a.Verb == phase.BeginBake && (b.Begun() || b.Weight != a.Weight || len(e.Edge.Proxies) != 2 || slices.ContainsFunc(e.Edge.Proxies, func(p evidence.Proxy) bool { return p.To.Weight != a.Weight })) {
+				t.Errorf("seed %d: %s notes what is not so: %+v", seed, line(a), b)
 			}
 			for _, p := range e.Edge.Proxies {
 				if a.Verb != phase.SetWeight || !slices.Contains(a.Items, p.Name) {

@@ -8,22 +8,34 @@ import (
 	"cutover/reconciler/evidence"
 )
 
+// WantTarget is which instance of a singleton the new cluster's clients have to talk to. From freeze on it is the old one:
+// traffic is going to reach both clusters, and there may be only one instance that gets it (step 11). Going back, it stays
+// the old one while the new cluster may have sessions: they began with it, and a Pod that starts meanwhile serves them too.
+func WantTarget(at estate.Marker, e *evidence.Evidence, now time.Time) evidence.Target {
+	if at.Phase >= estate.Freeze || highest(e.Edge) > 0 || e.Edge.Bake.Weight > 0 || draining(e.Edge, now) {
+		return evidence.TargetOld
+	}
+	return evidence.TargetNew
+}
+
+func (s situation) want() evidence.Target { return WantTarget(s.at, s.e, s.now) }
+
 // relink is step 11: the new cluster's clients of a singleton talk to the old cluster's instance. The copy of the Secret
 // holds its address since step 2 looked; secret-sync brings it to the cluster, and then the Pods have to read it again.
 func relink(s situation) Progress {
 	p := Progress{Total: len(s.e.Links)}
 	for i, link := range s.e.Links {
 		switch {
-		case link.New != WantTarget(s.at):
+		case link.New != s.want():
 			p.wait(because(SecretSyncLag, "Secret %s of %s does not name the %s %s yet: waiting for secret-sync",
-				link.Secret, link.Client, WantTarget(s.at), link.Singleton), s.now.Add(glance))
+				link.Secret, link.Client, s.want(), link.Singleton), s.now.Add(glance))
 		case link.Stale > 0 && isReady(s.e, link.Client):
 			if !lags(s, link.Client) && !slices.ContainsFunc(s.e.Links[:i], func(l evidence.Link) bool { return l.Client == link.Client && l.Stale > 0 }) {
 				p.Actions = append(p.Actions, restart(s, link))
 			}
 		case link.Stale > 0, !isReady(s.e, link.Client):
 			p.wait(because(ClientRestarting, "%s restarts to talk to the %s %s: %s still talk to the other",
-				link.Client, WantTarget(s.at), link.Singleton, count(link.Stale, "Pod")), s.now.Add(glance))
+				link.Client, s.want(), link.Singleton, count(link.Stale, "Pod")), s.now.Add(glance))
 		default:
 			p.Done++
 		}
@@ -37,17 +49,28 @@ func relink(s situation) Progress {
 // drainMost is how long sessions that the new cluster still has after its weight is 0 are waited for.
 const drainMost = 5 * time.Minute
 
+// draining says that the new cluster may have sessions that began before its weight was 0.
+func draining(e evidence.Edge, now time.Time) bool {
+	return e.Bake.Commit != "" && now.Before(e.Bake.Since.Add(drainMost)) &&
+		slices.ContainsFunc(e.Proxies, func(p evidence.Proxy) bool { return p.Unreachable != "" || p.To.Current > 0 })
+}
+
 // unlink undoes step 11: the new cluster is whole in itself again. Clients that do not run there yet need nothing, and those
 // that are not ready are left to phase deploy, which makes them so. Those that still have sessions keep to the old singleton:
 // the sessions began with it.
 func unlink(s situation) Progress {
-	var current int64
-	for _, p := range reachable(s.e.Edge) {
-		current += p.To.Current
-	}
-	bake, total := s.e.Edge.Bake, len(s.e.Links)
-	if over := bake.Since.Add(drainMost); bake.Commit != "" && current > 0 && s.now.Before(over) {
-		return Progress{Total: total, Until: Earlier(over, s.now.Add(blink)), Waiting: because(Draining, "the new cluster has %s left, which talk to the old singleton", count(int(current), "session"))}
+	total := len(s.e.Links)
+	if s.want() == evidence.TargetOld {
+		var current int64
+		for _, p := range reachable(s.e.Edge) {
+			current += p.To.Current
+		}
+		p := Progress{Total: total, Waiting: because(Draining, "the new cluster has %s left, which talk to the old singleton", count(int(current), "session"))}
+		if down := s.unreachable(); len(down) > 0 {
+			p.Waiting.Text += "; how many more is not known: no answer from " + some(down)
+		}
+		p.Until = s.now.Add(blink)
+		return p
 	}
 	e := *s.e
 	e.Links = slices.DeleteFunc(slices.Clone(e.Links), func(l evidence.Link) bool {
@@ -59,7 +82,7 @@ func unlink(s situation) Progress {
 
 // lags says that one of the addresses that a client reads is not there yet: it is restarted once for all of them.
 func lags(s situation, client estate.ServiceID) bool {
-	return slices.ContainsFunc(s.e.Links, func(l evidence.Link) bool { return l.Client == client && l.New != WantTarget(s.at) })
+	return slices.ContainsFunc(s.e.Links, func(l evidence.Link) bool { return l.Client == client && l.New != s.want() })
 }
 
 // isReady says that the new cluster runs a service and does not roll it out at the moment.
@@ -69,12 +92,12 @@ func isReady(e *evidence.Evidence, id estate.ServiceID) bool {
 }
 
 func restart(s situation, link evidence.Link) Action {
-	want, other := evidence.TargetOld, evidence.TargetNew
-	if WantTarget(s.at) == evidence.TargetNew {
-		want, other = other, want
+	other := evidence.TargetNew
+	if s.want() == evidence.TargetNew {
+		other = evidence.TargetOld
 	}
 	return Action{
-		Verb: RestartClient, Target: link.Client.String(), Key: string(want), Service: link.Client,
+		Verb: RestartClient, Target: link.Client.String(), Key: link.Mark, Service: link.Client,
 		Reason: because(LinksPending, "%s of it still talk to the %s %s", count(link.Stale, "Pod"), other, link.Singleton).Text,
 		Undo:   "let the Secret name the " + string(other) + " " + link.Singleton.String() + ", and restart the client",
 	}

@@ -30,6 +30,7 @@ type journey struct {
 	e       evidence.Evidence
 	now     time.Time
 	markers int
+	address evidence.Target // that the copy is to hold
 	log     strings.Builder
 }
 
@@ -58,17 +59,27 @@ func begin(t *testing.T) *journey {
 func (j *journey) move(to estate.Marker) {
 	j.markers++
 	j.e.Marker = evidence.Marker{Commit: fmt.Sprintf("c%d", j.markers), Trailer: to.Phase.String(), Before: j.at, Reviewed: true}
-	if phase.WantTarget(to) != phase.WantTarget(j.at) && j.at.Phase > 0 {
+	j.at = to
+	j.readdress()
+	fmt.Fprintf(&j.log, "\n# %s\n", phase.Title(to))
+}
+
+// want is which singleton the new cluster's clients are to talk to.
+func (j *journey) want() evidence.Target { return phase.WantTarget(j.at, &j.e, j.now) }
+
+// readdress lets the copy differ once it is to hold another address.
+func (j *journey) readdress() {
+	if want := j.want(); want != j.address && j.address != "" {
 		j.e.Secrets.Different = append(j.e.Secrets.Different, evidence.SecretDifference{Path: "core/api-match", Key: "MATCH_ADDR", Kind: evidence.SecretStale})
 	}
-	j.at = to
-	fmt.Fprintf(&j.log, "\n# %s\n", phase.Title(to))
+	j.address = j.want()
 }
 
 // run goes on until the marker is reached, or cannot be.
 func (j *journey) run() phase.Decision {
 	j.t.Helper()
 	for range 500 {
+		j.readdress()
 		d := phase.Next(j.m, j.at, &j.e, j.now)
 		judge(j.t, d)
 		j.tell(d)
@@ -113,9 +124,9 @@ func (j *journey) obey(a phase.Action) {
 	j.e = after
 	if a.Verb == phase.Deploy && a.Service == id("api") {
 		j.e.Links[0].Pods = 3
-		j.e.Links[0].New = phase.WantTarget(j.at)
+		j.e.Links[0].New = j.want()
 	}
-	if a.Verb == phase.CopySecrets && j.e.Links[0].New != phase.WantTarget(j.at) {
+	if a.Verb == phase.CopySecrets && j.e.Links[0].New != j.want() {
 		fmt.Fprintf(&j.log, "         (secret-sync takes a minute)\n")
 	}
 }
@@ -131,7 +142,7 @@ func (j *journey) wait(d phase.Decision) bool {
 		}
 	case phase.SecretSyncLag:
 		l := &j.e.Links[0]
-		l.New, l.Stale = phase.WantTarget(j.at), l.Pods
+		l.New, l.Mark, l.Stale = j.want(), string(j.want()), l.Pods
 	case phase.Baking:
 		j.e.Edge.Checks = checks(evidence.Pass)
 		d.Until = j.e.Edge.Bake.Since.Add(bakeTime)
@@ -160,7 +171,7 @@ func (j *journey) stands() {
 			j.t.Errorf("%s: %s frozen: %v", j.at, p.Name, p.Frozen)
 		}
 	}
-	if l := j.e.Links[0]; l.Pods > 0 && (l.New != phase.WantTarget(j.at) || l.Stale > 0) {
+	if l := j.e.Links[0]; l.Pods > 0 && (l.New != j.want() || l.Stale > 0) {
 		j.t.Errorf("%s: %d of %d Pods stale, address %s", j.at, l.Stale, l.Pods, l.New)
 	}
 	if broken := invariant.Check(j.m, j.at, &j.e, j.now); len(broken) > 0 {

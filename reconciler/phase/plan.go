@@ -37,7 +37,12 @@ func Plan(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 	s.foresee()
 	var out []PlanStep
 	done := map[string]bool{}
+	want := s.want()
 	for range mostDecisions {
+		if now := s.want(); now != want {
+			want = now
+			s.readdress()
+		}
 		d := Next(m, at, s.e, s.now)
 		for _, a := range d.Actions {
 			effect := fmt.Sprint(a.Step, a.Verb, a.Target, a.Key, a.Weight)
@@ -71,7 +76,12 @@ func (s situation) foresee() {
 	if s.at.Phase != 0 && Refusal(s.m, s.at, &s.e.Marker).Code != "" {
 		s.e.Marker = evidence.Marker{Commit: "planned", Trailer: s.at.Phase.String(), Before: s.at, Reviewed: true}
 	}
-	want := WantTarget(s.at)
+	s.readdress()
+}
+
+// readdress adds the addresses in the copy that are not those that are wanted now.
+func (s situation) readdress() {
+	want := s.want()
 	for _, l := range s.e.Links {
 		stale := evidence.SecretDifference{Path: l.Client.Namespace.String() + "/" + l.Secret, Key: l.Key, Kind: evidence.SecretStale}
 		if l.New != want && l.New != evidence.TargetUnknown && !slices.Contains(s.e.Secrets.Different, stale) {
@@ -91,7 +101,11 @@ func (s situation) assume(d Decision) bool {
 		s.e.Freeze.Running = nil
 	case SecretSyncLag:
 		// Pods that run keep the address that they began with.
-		each(s.e.Links, func(l *evidence.Link) bool { return l.New != WantTarget(s.at) }, func(l *evidence.Link) { l.New, l.Stale = WantTarget(s.at), l.Pods-l.Stale })
+		each(s.e.Links, func(l *evidence.Link) bool { return l.New != s.want() }, func(l *evidence.Link) {
+			l.New, l.Mark, l.Stale = s.want(), string(s.want()), l.Pods-l.Stale
+		})
+	case Draining:
+		each(s.e.Edge.Proxies, func(*evidence.Proxy) bool { return true }, func(p *evidence.Proxy) { p.To.Current = 0 })
 	case ClientRestarting:
 		each(s.e.Links, func(*evidence.Link) bool { return true }, func(l *evidence.Link) { l.Stale = 0 })
 		s.settle()

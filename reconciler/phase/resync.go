@@ -44,21 +44,31 @@ func resyncSecrets(s situation) Progress {
 	return makeCopies(s, evidence.SecretMissing, evidence.SecretStale, evidence.SecretDiffers)
 }
 
-// repin pins what the old cluster runs now.
+// repin pins what the old cluster runs now. A version that cannot be read may be any: the migration waits for it, unless
+// break-glass lets the service be ahead.
 func repin(s situation) Progress {
-	var changed []string
+	var changed, unknown []string
+	opened := openedNow(s)
 	for _, svc := range s.e.Services {
-		if !svc.Running.IsZero() && svc.Running != svc.Pinned {
+		switch {
+		case svc.Running.IsZero() && opened[svc.ID.Name]:
+		case svc.Running.IsZero():
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", svc.ID, svc.Unknown))
+		case svc.Running != svc.Pinned:
 			changed = append(changed, fmt.Sprintf("%s %s (pinned %s)", svc.ID, svc.Running, orNothing(svc.Pinned)))
 		}
 	}
-	if len(changed) == 0 {
-		return Progress{}
+	switch {
+	case len(changed) > 0:
+		why := because(VersionsPending, "%s in another version than is pinned: %s", count(len(changed), "service"), some(changed))
+		return Progress{Total: len(changed), Waiting: why, Actions: []Action{{
+			Verb: PinVersions, Target: s.m.Branch, Reason: why.Text, Undo: "revert the commit on " + s.m.Branch,
+		}}}
+	case len(unknown) > 0:
+		return Progress{Total: len(unknown), Until: s.now.Add(glance), Waiting: because(VersionUnknown,
+			"it cannot be read which version %s runs of %s: %s", s.m.From.Cluster, count(len(unknown), "service"), some(unknown))}
 	}
-	why := because(VersionsPending, "%s in another version than is pinned: %s", count(len(changed), "service"), some(changed))
-	return Progress{Total: len(changed), Waiting: why, Actions: []Action{{
-		Verb: PinVersions, Target: s.m.Branch, Reason: why.Text, Undo: "revert the commit on " + s.m.Branch,
-	}}}
+	return Progress{}
 }
 
 func orNothing(v estate.Version) string {

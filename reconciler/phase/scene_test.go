@@ -79,6 +79,7 @@ func before(m *estate.Migration, at estate.Marker) estate.Marker {
 
 // complete is evidence of a migration that has done everything up to a marker.
 func complete(m *estate.Migration, at estate.Marker) evidence.Evidence {
+	target := phase.WantTarget(at, &evidence.Evidence{}, t0)
 	e := evidence.Evidence{
 		Marker: evidence.Marker{Commit: commit, Trailer: at.Phase.String(), Before: before(m, at), Reviewed: true},
 		Survey: evidence.Survey{
@@ -101,7 +102,7 @@ func complete(m *estate.Migration, at estate.Marker) evidence.Evidence {
 			Reviews: []evidence.FrozenReview{{Number: 7, Commit: "77777777", Services: []estate.ServiceID{id("web")}, Blocked: at.Phase >= estate.Freeze}},
 		},
 		Main:  evidence.Main{Head: "aaaaaaaa"},
-		Links: []evidence.Link{{Singleton: id("match").Name, Client: id("api"), Secret: "api-match", Key: "MATCH_ADDR", Old: evidence.TargetOld, New: phase.WantTarget(at), Pods: 3}},
+		Links: []evidence.Link{{Singleton: id("match").Name, Client: id("api"), Secret: "api-match", Key: "MATCH_ADDR", Old: evidence.TargetOld, New: target, Mark: string(target), Pods: 3}},
 		Edge:  evidence.Edge{Proxies: proxies(at.Weight)},
 	}
 	for _, step := range []int{7, 12} {

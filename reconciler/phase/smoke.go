@@ -30,8 +30,7 @@ func smoke(number int, of estate.Phase) func(situation) Progress {
 			case state == evidence.SmokePassed:
 				p.Done++
 			case state == evidence.SmokeWaiting, isApproval(s.m, test.Name):
-				approval.wait(because(SmokeApproval, "%s waits for a person: write the comment \"/approve %s\" on the pull request of %s%s",
-					test.Name, test.Name, of, detail(s.m, test.Name)), s.now.Add(glance))
+				approval.wait(awaited(s.m, of, test), s.now.Add(glance))
 			case state == evidence.SmokeRunning:
 				running.wait(because(SmokeRunning, "%s is under way: %s", test.Name, test.Reason), s.now.Add(glance))
 			case state == evidence.SmokeFailed && s.now.Before(again):
@@ -50,6 +49,16 @@ func smoke(number int, of estate.Phase) func(situation) Progress {
 		}
 		return p
 	}
+}
+
+// awaited says what a person has to do for a test.
+func awaited(m *estate.Migration, of estate.Phase, test evidence.Smoke) Reason {
+	again := ""
+	if test.Reason != "" {
+		again = "; again, because " + test.Reason
+	}
+	return because(SmokeApproval, "%s waits for a person: write the comment \"/approve %s\" on the pull request of %s%s%s",
+		test.Name, test.Name, of, detail(m, test.Name), again)
 }
 
 func runSmoke(number int, test evidence.Smoke) Action {

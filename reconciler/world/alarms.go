@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,6 +64,9 @@ func (a Alertmanager) Silence(ctx context.Context, s evidence.Silence) (string, 
 		}
 		s.Matchers = matchers
 		w.judge.silences(w, s)
+		if s.ID == "" {
+			s.ID = w.standing(s)
+		}
 		if s.ID != "" {
 			old, ok := w.alarms.silences[s.ID]
 			if !ok {
@@ -71,8 +75,11 @@ func (a Alertmanager) Silence(ctx context.Context, s evidence.Silence) (string, 
 			if old.Owner != s.Owner {
 				return "", fmt.Errorf("%w: silence %s is %s's", failure.ErrRefused, s.ID, old.Owner)
 			}
-			if w.active(old) && slices.Equal(old.Matchers, s.Matchers) {
+			same := w.now.Before(old.Ends) && slices.Equal(old.Matchers, s.Matchers)
+			if same && (w.active(old) || old.Starts.Before(s.Starts)) {
 				s.Starts = old.Starts
+			}
+			if same && (w.active(old) || s.Starts.After(w.now)) {
 				old.Silence = s
 				return s.ID, nil
 			}
@@ -87,6 +94,16 @@ func (a Alertmanager) Silence(ctx context.Context, s evidence.Silence) (string, 
 		w.alarms.silences[s.ID] = &silence{Silence: s, ours: true}
 		return s.ID, nil
 	})
+}
+
+// standing is a silence of the same owner with the same matchers that has not ended; "" if there is none.
+func (w *World) standing(s evidence.Silence) string {
+	for _, id := range slices.Sorted(maps.Keys(w.alarms.silences)) {
+		if old := w.alarms.silences[id]; old.Owner == s.Owner && slices.Equal(old.Matchers, s.Matchers) && w.now.Before(old.Ends) {
+			return id
+		}
+	}
+	return ""
 }
 
 // scoped reads matchers and gives them in their usual form, sorted. At least one must reject both alarms that lack its
@@ -110,19 +127,17 @@ func scoped(texts []string) ([]string, error) {
 }
 
 // Expire implements reconciler.Alarms.
-func (a Alertmanager) Expire(ctx context.Context, id string) error {
+func (a Alertmanager) Expire(ctx context.Context, id, owner string) error {
 	return do(ctx, a.p, portAlarms, "expire silence "+id, func() error {
 		w := a.p.w
 		s, ok := w.alarms.silences[id]
-		if !ok {
+		if !ok || !s.Ends.After(w.now) {
 			return nil
 		}
-		if !s.ours && w.active(s) {
-			w.breach("owned", "silence %s of %s was ended", id, s.Owner)
+		if s.Owner != owner {
+			return fmt.Errorf("%w: silence %s is %s's", failure.ErrRefused, id, s.Owner)
 		}
-		if s.Ends.After(w.now) {
-			s.Ends = w.now
-		}
+		s.Ends = w.now
 		return nil
 	})
 }

@@ -3,7 +3,6 @@ package world
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -48,16 +47,17 @@ type cluster struct {
 	name    string
 	secrets string // the path in Vault that its secret-sync reads
 	objects map[object.Ref]*live
-	pods    map[string]*pod // by namespace/name
-	synced  [2]int          // how much Vault and the cluster had changed when the secrets were synced last
-	touched []object.Set    // whose objects changed, in order
-	shape   int             // counts the objects that were made and removed
-	writes  int             // resource versions and UIDs
-	survey  evidence.Survey
+	pods    map[string]*pod    // by namespace/name
+	synced  [2]int             // how much Vault and the cluster had changed when the secrets were synced last
+	touched []object.Set       // whose objects changed, in order
+	shape   int                // counts the objects that were made and removed
+	writes  int                // resource versions and UIDs
+	survey  evidence.Survey    // but for what is free
+	room    evidence.Resources // of all nodes
 	sick    map[estate.Release]string
 	rejects map[string]string    // reason by object, for dry runs
 	failing map[string]time.Time // until when the Pods of a service crash, by its name
-	errors  float64              // share of requests that are answered with an error, though Pods are ready
+	illness Illness              // of what answers its requests, though Pods are ready
 }
 
 // live is an object in the cluster. The object itself is replaced, never changed.
@@ -72,10 +72,23 @@ func newCluster(w *World, name, secrets string) *cluster {
 	c := &cluster{
 		w: w, name: name, secrets: secrets, objects: map[object.Ref]*live{}, pods: map[string]*pod{},
 		sick: map[estate.Release]string{}, rejects: map[string]string{}, failing: map[string]time.Time{},
-		survey: evidence.Survey{NewVersion: "v1.37.2", Nodes: 6, NodesReady: 6, Free: evidence.Resources{MilliCPU: 96_000, Memory: 384 << 30, Pods: 600}},
+		survey: evidence.Survey{NewVersion: "v1.37.2", Nodes: 6, NodesReady: 6},
+		// Enough for the sample and some more, and not for twice of it.
+		room: evidence.Resources{MilliCPU: 15_000, Memory: 15 << 30, Pods: 15},
 	}
 	w.after(time.Duration(1+w.rng.Int64N(60))*time.Second, name+" secret-sync", c.syncSecrets)
 	return c
+}
+
+// free is what the Pods leave of the nodes' room.
+func (c *cluster) free() evidence.Resources {
+	left := c.room
+	for _, p := range c.pods {
+		left.MilliCPU -= p.asks.MilliCPU
+		left.Memory -= p.asks.Memory
+		left.Pods--
+	}
+	return evidence.Resources{MilliCPU: max(left.MilliCPU, 0), Memory: max(left.Memory, 0), Pods: max(left.Pods, 0)}
 }
 
 func (c *cluster) hasNamespace(name string) bool {
@@ -221,9 +234,4 @@ func (c *cluster) podsOfService(namespace, service string) []*pod {
 	}
 	slices.SortFunc(out, func(a, b *pod) int { return a.number - b.number })
 	return out
-}
-
-// refs are all objects, sorted.
-func (c *cluster) refs() []object.Ref {
-	return slices.SortedFunc(maps.Keys(c.objects), object.Ref.Compare)
 }

@@ -51,6 +51,41 @@ func TestSecrets(t *testing.T) {
 	})
 }
 
+// TestJobs has somebody else make the CronJobs.
+func TestJobs(t *testing.T) {
+	contract.Jobs(t, func(t *testing.T) contract.ClusterBench {
+		w, err := world.New(world.Options{Empty: true, Files: world.SampleFiles()})
+		must(t, err)
+		const namespace = "contract"
+		k := w.Start().Cluster(w.Migration().From.Cluster.String())
+		must(t, k.EnsureNamespace(t.Context(), namespace))
+		return contract.ClusterBench{
+			Cluster: k, Namespace: namespace,
+			Create: func(o object.Object) {
+				must(t, k.Apply(t.Context(), object.Set{Namespace: namespace, Name: o.GetName()}, []object.Object{o}))
+			},
+			Get: func(ref object.Ref) object.Object {
+				live, err := k.Live(t.Context(), object.Set{Namespace: namespace, Name: "nothing"}, []object.Ref{ref})
+				must(t, err)
+				if len(live.Objects) == 0 {
+					return nil
+				}
+				return live.Objects[0]
+			},
+			Eventually: func(what string, ok func() bool) {
+				t.Helper()
+				for range 60 {
+					if ok() {
+						return
+					}
+					w.Advance(w.Now().Add(time.Second))
+				}
+				t.Fatalf("not within a minute: %s", what)
+			},
+		}
+	})
+}
+
 // TestSecretKeys has secret-sync make the Secrets, as strangers' that they are.
 func TestSecretKeys(t *testing.T) {
 	contract.SecretKeys(t, func(t *testing.T) contract.ClusterBench {
@@ -134,7 +169,7 @@ func (f forge) Merge(t *testing.T, number int, method contract.MergeMethod) stri
 
 func (f forge) DeleteBranch(t *testing.T, branch string) {
 	t.Helper()
-	must(t, f.w.Another().Ports().Repository.DeleteBranch(t.Context(), branch))
+	must(t, f.w.Another().Ports().Repository.DeleteBranch(t.Context(), branch, f.w.Head(branch)))
 }
 
 func (f forge) Approve(t *testing.T, number int, as, text string) {

@@ -21,6 +21,7 @@ const (
 	believesVersions = 10 * time.Second
 	believesRunning  = 10*time.Second + staleFor
 	believesSecrets  = 30 * time.Second
+	believesRoles    = 5 * time.Minute
 	// believesMain is how long a branch may have moved before the program has to know it, if no webhook tells.
 	believesMain = 6 * time.Minute
 	// believesPipelines and believesReviews are how long somebody's change of a frozen pipeline, and a new pull request,
@@ -74,6 +75,8 @@ func (j *judge) excused(thing string) bool {
 }
 
 // The names of what can be broken.
+const thingSilences = "silences"
+
 func thingIn(cluster, service string) string { return cluster + "/" + service }
 func thingPipelines(service string) string   { return "pipelines/" + service }
 func thingGlass(service string) string       { return "break-glass/" + service }

@@ -24,7 +24,11 @@ func TestEdge(t *testing.T) {
 		return contract.EdgeWorld{
 			Fleet: w.Start().Ports().Fleet, Names: edge.Proxies, Backend: edge.Backend, From: edge.From, To: edge.To,
 			Send:    func(_ *testing.T, proxy string, n int) { w.Send(proxy, n) },
-			Fail:    func(_ *testing.T, share float64) { w.Sicken(w.Migration().To.Cluster, share) },
+			Fail:    func(_ *testing.T, share float64) { w.Ail(w.Migration().To.Cluster, world.Illness{Errors: share}) },
+			Ignore:  func(_ *testing.T, share float64) { w.Ail(w.Migration().To.Cluster, world.Illness{Silent: share}) },
+			Down:    func(_ *testing.T) { w.Ail(w.Migration().To.Cluster, world.Illness{Down: true}) },
+			Guard:   func(_ *testing.T, proxy string) { w.Guard(proxy, time.Hour) },
+			Mislay:  func(_ *testing.T, proxy string) { w.Mislay(proxy, time.Hour) },
 			Stop:    func(_ *testing.T, proxy string) { w.StopProxy(proxy) },
 			Start:   func(_ *testing.T, proxy string) { w.StartProxy(proxy) },
 			Reload:  func(_ *testing.T, proxy string) { w.Reload(proxy) },

@@ -158,9 +158,9 @@ func (g *git) divergence(ours, theirs *commit) (estate.Divergence, error) {
 	}
 	for _, path := range differences(base.tree, theirs.tree) {
 		was, our, their := base.tree.files[path].hash, ours.tree.files[path].hash, theirs.tree.files[path].hash
-		switch {
-		case our == their:
-		case our == was:
+		switch our {
+		case their:
+		case was:
 			d.Take = append(d.Take, path)
 		default:
 			d.Conflicts = append(d.Conflicts, path)

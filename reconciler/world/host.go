@@ -154,9 +154,16 @@ func (h Host) Paths(ctx context.Context, number int) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		return w.paths(r)
+		paths, err := w.paths(r)
+		if len(paths) > MostPaths {
+			return nil, fmt.Errorf("%w: it changes more files than the %d that are listed", failure.ErrRefused, MostPaths)
+		}
+		return paths, err
 	})
 }
+
+// MostPaths is how many paths of a pull request the host lists.
+const MostPaths = 100
 
 // paths are what a pull request changes, or changed when it was merged.
 func (w *World) paths(r *request) ([]string, error) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
@@ -16,7 +17,23 @@ type role struct {
 	principals []string        // that others let in
 	ours       map[string]bool // that the program let in, by a statement of its own for each
 	denied     []string
-	problem    string // why the policy cannot be read; "" if it can
+	problem    string    // why the policy cannot be read; "" if it can
+	changed    time.Time // when people last changed whom it lets in
+}
+
+// lets are those whom the role lets in, sorted.
+func (r *role) lets() []string {
+	if r.problem != "" {
+		return nil
+	}
+	var out []string
+	for _, principal := range slices.Concat(r.principals, slices.Collect(maps.Keys(r.ours))) {
+		if !slices.Contains(r.denied, principal) {
+			out = append(out, principal)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // trouble says why the role cannot trust a principal, or "".
@@ -42,8 +59,8 @@ func (i IAM) Role(ctx context.Context, name, principal string) (evidence.Role, e
 		if !ok {
 			return evidence.Role{Name: name, Missing: true}, nil
 		}
-		trusts := r.ours[principal] || slices.Contains(r.principals, principal)
-		return evidence.Role{Name: name, Trusts: trusts && r.problem == "", Problem: r.trouble(principal)}, nil
+		in := r.lets()
+		return evidence.Role{Name: name, Principals: in, Trusts: slices.Contains(in, principal), Problem: r.trouble(principal)}, nil
 	})
 }
 
@@ -63,6 +80,7 @@ func (i IAM) Trust(ctx context.Context, name, principal string) error {
 		if why := r.trouble(principal); why != "" {
 			return fmt.Errorf("%w: %s", failure.ErrRefused, why)
 		}
+		i.p.w.judge.rights.trusts(name, r)
 		if !slices.Contains(r.principals, principal) {
 			r.ours[principal] = true
 		}
@@ -111,6 +129,17 @@ func (w *World) Policy(name string) string {
 	defer w.mu.Unlock()
 	r := w.roles[name]
 	return fmt.Sprint(r.principals, slices.Sorted(maps.Keys(r.ours)), r.denied, r.problem)
+}
+
+// KeepOut lets somebody take out of a role for a while all that others let in.
+func (w *World) KeepOut(by, name string, d time.Duration) {
+	_ = w.act(by+" takes principals out of role "+name, func() error {
+		r := w.roles[name]
+		out := r.principals
+		r.principals, r.changed = nil, w.now
+		w.after(d, "role "+name+" is as it was", func() { r.principals, r.changed = append(r.principals, out...), w.now })
+		return nil
+	})
 }
 
 // Distrust lets somebody take the new nodes' principal out of a role.

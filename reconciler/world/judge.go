@@ -36,11 +36,13 @@ type judge struct {
 	before     map[string]pipeline.Document // the old stack's pipelines as they were, by id
 	foreign    map[string]int               // strangers' pipelines: how they were saved, by id
 	principals map[string][]string          // of the roles, as they were
-	standing   map[string]bool              // breaches that still hold: each is told once
-	triggered  map[string]bool              // correlation ids
-	opened     map[int]time.Time            // when people opened their pull requests
-	glass      map[string]bool              // executions that break-glass let through
-	markers    []mergedMarker               // oldest first
+	rights     rights
+	standing   map[string]bool           // breaches that still hold: each is told once
+	triggered  map[string]bool           // correlation ids
+	opened     map[int]time.Time         // when people opened their pull requests
+	glass      map[string]bool           // executions that break-glass let through
+	jobs       map[object.Ref]object.Ref // the newest Job that was made of each CronJob
+	markers    []mergedMarker            // oldest first
 	ledger     ledger
 	excuses    excuses
 	sick       sickness
@@ -51,9 +53,10 @@ type judge struct {
 func newJudge() judge {
 	return judge{
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
-		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{},
+		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{}, rights: newRights(),
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
 		ledger:  newLedger(),
+		jobs:    map[object.Ref]object.Ref{},
 		excuses: excuses{troubled: map[string]time.Time{}},
 	}
 }
@@ -164,6 +167,13 @@ func (w *World) judgeTraffic(hold func(string, string, ...any)) {
 	}
 }
 
+// starts: a client that starts while sessions are left talks to the singleton that they began with, the old one.
+func (j *judge) starts(w *World, c *cluster, p *pod, link estate.Link) {
+	if c.name == w.migration.To.Cluster.String() && w.lasting() && p.address != link.Address.From {
+		w.breach("singleton", "%s serves sessions that began with %s, and talks to %s", p.name, link.Address.From, p.address)
+	}
+}
+
 // judgeForeign: what is a stranger's stays as it is.
 func (w *World) judgeForeign(hold func(string, string, ...any)) {
 	for id, version := range w.judge.foreign {
@@ -269,7 +279,8 @@ func (j *judge) secrets(w *World, same bool) {
 		for key, value := range original.current() {
 			have, ok := copied[key]
 			switch {
-			case j.unknown(original.changed[key], believesSecrets) || j.address(w, path, key):
+			case j.unknown(original.changed[key], believesSecrets) || j.unknown(w.vault.secrets[to+"/"+path].changedAt(key), believesSecrets),
+				j.address(w, path, key):
 			case !ok:
 				w.breach("secrets", "key %s of %s is not in the copy", key, path)
 			case same && !sameValue(have, value):

@@ -8,7 +8,6 @@ import (
 
 	"cutover/gitops/estate"
 	"cutover/reconciler/evidence"
-	"cutover/reconciler/object"
 )
 
 // climbs judges a weight above the one that all proxies were given last: a merged marker asks for it, nobody has paused,
@@ -105,5 +104,10 @@ func (j *judge) order(w *World, service string) {
 
 // holds tells whether the cluster has an object, by its reference in words.
 func (c *cluster) holds(ref string) bool {
-	return slices.ContainsFunc(c.refs(), func(r object.Ref) bool { return r.String() == ref })
+	for have := range c.objects {
+		if have.String() == ref {
+			return true
+		}
+	}
+	return false
 }

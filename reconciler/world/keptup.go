@@ -51,7 +51,7 @@ func (j *judge) undisturbed(w *World) bool {
 		}
 	}
 	for _, p := range w.fleet {
-		if p.down != "" {
+		if !w.works(p) || w.now.Before(p.guarded) {
 			return false
 		}
 	}

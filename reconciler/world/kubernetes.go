@@ -148,6 +148,7 @@ func (k Kubernetes) between(i int, ref object.Ref) error {
 func (k Kubernetes) Survey(ctx context.Context, releases []estate.Release) (evidence.Survey, error) {
 	return look(ctx, k.p, k.c.port(), "survey of "+k.c.name, false, func() (evidence.Survey, error) {
 		s := k.c.survey
+		s.Free = k.c.free()
 		for _, r := range releases {
 			why := k.c.sick[r]
 			s.Releases = append(s.Releases, evidence.Release{Release: r, Healthy: why == "", Reason: why})
@@ -185,7 +186,7 @@ func (k Kubernetes) Pods(ctx context.Context, namespace string, selector map[str
 				matches = matches && p.labels[key] == value
 			}
 			if matches {
-				out = append(out, object.Pod{Name: p.name, Ready: p.ready, Terminating: p.terminating, Annotations: maps.Clone(p.annotations)})
+				out = append(out, object.Pod{Name: p.name, Ready: p.ready, Terminating: p.terminating, Scheduled: true, Annotations: maps.Clone(p.annotations)})
 			}
 		}
 		slices.SortFunc(out, func(a, b object.Pod) int { return strings.Compare(a.Name, b.Name) })
@@ -226,28 +227,5 @@ func (k Kubernetes) SecretKey(ctx context.Context, secret object.Ref, key string
 			return -1, fmt.Errorf("%w: it has no such key", failure.ErrNotFound)
 		}
 		return slices.Index(candidates, k.c.secretValue(secret.Namespace, secret.Name, key)), nil
-	})
-}
-
-// RunCronJob implements reconciler.Workloads. The Job ends a while later, well unless FailJobs says otherwise.
-func (k Kubernetes) RunCronJob(ctx context.Context, cronJob object.Ref, name string) error {
-	return do(ctx, k.p, k.c.port(), fmt.Sprintf("job %s of %s in %s", name, cronJob, k.c.name), func() error {
-		if _, exists := k.c.objects[cronJob.Key()]; !exists {
-			return fmt.Errorf("%w: %s", failure.ErrNotFound, cronJob)
-		}
-		key := object.Ref{Group: "batch", Kind: "Job", Namespace: cronJob.Namespace, Name: name}
-		if _, exists := k.c.objects[key]; exists {
-			return nil
-		}
-		k.p.w.judge.writesTo(k.p.w, k.c)
-		l := k.c.write(Manager, map[string]any{
-			"apiVersion": "batch/v1", "kind": "Job", "metadata": map[string]any{"name": name, "namespace": cronJob.Namespace}, "spec": map[string]any{},
-		})
-		k.p.w.after(podStart, "job "+name+" ends", func() {
-			o := l.object.DeepCopy()
-			o.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Complete", "status": "True"}}}
-			k.c.put(l, o)
-		})
-		return nil
 	})
 }

@@ -26,7 +26,7 @@ func newLedger() ledger { return ledger{baked: map[int]bool{}} }
 func (l *ledger) follows(w *World) {
 	least, most, down := 100, 0, false
 	for _, x := range w.fleet {
-		if x.down != "" {
+		if !w.works(x) {
 			down = true
 			continue
 		}
@@ -81,7 +81,7 @@ const (
 func (l *ledger) apart(w *World) float64 {
 	var from, to float64
 	for name, x := range w.fleet {
-		if x.down != "" {
+		if !w.works(x) {
 			continue
 		}
 		from, to = from+x.from.sessions, to+x.to.sessions

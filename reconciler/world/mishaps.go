@@ -61,9 +61,3 @@ func (w *World) SetRequests(perSecond float64) {
 		return nil
 	})
 }
-
-// few tells whether the new cluster gets so few requests that nobody could tell how it answers them.
-func (w *World) few() bool {
-	const least = 200 // in the window of the metrics
-	return w.options.Requests*w.share()*window.Seconds() < least
-}

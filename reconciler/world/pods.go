@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/object"
 )
 
@@ -26,6 +28,7 @@ type pod struct {
 	terminating     bool
 	address         string // of the singleton, as it was read at the start; "" if it reads none
 	since           time.Time
+	asks            evidence.Resources
 }
 
 // How long Pods take. A Pod that cannot read its Secret looks again after secretWait.
@@ -140,7 +143,7 @@ func (c *cluster) startPod(key object.Ref, l *live, hash string) *pod {
 	p := &pod{
 		number: w.order, namespace: key.Namespace, name: fmt.Sprintf("%s-%s-%d", key.Name, hash, w.order), owner: key,
 		template: hash, labels: template("metadata", "labels"), annotations: template("metadata", "annotations"),
-		version: versionOf(l.object), since: w.now,
+		version: versionOf(l.object), since: w.now, asks: asksOf(l.object),
 	}
 	c.pods[p.namespace+"/"+p.name] = p
 	w.after(podStart+time.Duration(w.rng.Int64N(int64(15*time.Second))), "pod "+c.name+"/"+p.name+" starts", func() { c.begin(p) })
@@ -166,6 +169,7 @@ func (c *cluster) begin(p *pod) {
 				c.w.after(secretWait, "pod "+p.name+" looks for its secret", func() { c.begin(p) })
 				return
 			}
+			c.w.judge.starts(c.w, c, p, link)
 		}
 	}
 	p.ready, p.since = true, c.w.now
@@ -231,6 +235,22 @@ func (c *cluster) updateStatus(key object.Ref, l *live) {
 	o.SetResourceVersion(fmt.Sprint(c.writes))
 	l.object = o
 	c.touched = append(c.touched, object.Set{Namespace: key.Namespace, Name: key.Name})
+}
+
+// asksOf is what a Pod of a workload asks for.
+func asksOf(o object.Object) (sum evidence.Resources) {
+	containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+	for _, c := range containers {
+		c, _ := c.(map[string]any)
+		requests, _, _ := unstructured.NestedStringMap(c, "resources", "requests")
+		if cpu, err := resource.ParseQuantity(requests["cpu"]); err == nil {
+			sum.MilliCPU += cpu.MilliValue()
+		}
+		if memory, err := resource.ParseQuantity(requests["memory"]); err == nil {
+			sum.Memory += memory.Value()
+		}
+	}
+	return sum
 }
 
 // versionOf is the tag of the image that a workload runs.

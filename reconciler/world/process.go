@@ -36,6 +36,7 @@ func (w *World) Start() *Process {
 	w.counts.Processes++
 	w.process = &Process{w: w, intents: map[int64]record.Entry{}, read: map[string]int{}, opened: maps.Clone(w.git.cloned)}
 	clear(w.answers)
+	w.judge.sick.lasted, w.judge.sick.got = 0, 0 // what the process before had counted has died with it
 	w.trace("process %d starts", w.counts.Processes)
 	return w.process
 }

@@ -180,9 +180,12 @@ func (r Repository) Propose(ctx context.Context, c estate.Change) (string, error
 }
 
 // DeleteBranch implements reconciler.Branches.
-func (r Repository) DeleteBranch(ctx context.Context, branch string) error {
+func (r Repository) DeleteBranch(ctx context.Context, branch, head string) error {
 	return do(ctx, r.p, portGit, "delete branch "+branch, func() error {
 		w := r.p.w
+		if at, ok := w.git.branches[branch]; ok && at != head {
+			return fmt.Errorf("%w: %s is at %.10s and not at %.10s", failure.ErrConflict, branch, at, head)
+		}
 		w.judge.deletesBranch(w, branch)
 		delete(w.git.branches, branch)
 		w.host.branchGone(branch)
@@ -233,5 +236,6 @@ func (w *World) moved(branch, hash string) {
 	w.judge.shuts(w, branch, hash)
 	w.judge.rewrites(w, branch, hash)
 	w.git.branches[branch] = hash
+	w.judge.rights.marks(w, branch, w.git.commits[hash])
 	w.host.moved(w, branch)
 }

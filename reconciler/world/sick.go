@@ -2,20 +2,34 @@ package world
 
 import "time"
 
-// sickness is how long the new cluster has answered users with errors while it got traffic, and the program could have
-// done something about it.
+// sickness is how long the new cluster has not answered users as it should while it got traffic, and the program could
+// have done something about it.
 type sickness struct {
+	share  float64 // of the traffic that the new cluster got
+	got    float64 // requests that it got since then, or since the process began
 	lasted time.Duration
 	told   bool
 }
 
-// bad is the share of a cluster's answers, 0 to 1, from which on its traffic has to go back.
-const bad = 0.05
+// From this share of a cluster's answers on, 0 to 1, or if they are so much later, its traffic has to go back.
+const (
+	bad  = 0.05
+	slow = 200 * time.Millisecond
+	// tellable is how many requests a cluster has to get before anybody can tell how it answers them.
+	tellable = 100
+)
 
-// suffers tells whether users get errors from the new cluster now.
+// suffers tells whether users do not get the answers from the new cluster that they should, at a proxy that would take
+// another weight.
 func (w *World) suffers() bool {
-	for _, r := range w.routes()[1:] {
-		if r.share > 0 && (r.ready == 0 || r.cluster.errors >= bad) {
+	c := w.clusters[w.migration.To.Cluster.String()]
+	ill := c.illness.failing() >= bad || c.illness.Latency >= slow || len(w.serving(c)) == 0
+	for _, x := range w.fleet {
+		if !w.works(x) || w.now.Before(x.guarded) {
+			continue
+		}
+		from, to := x.split()
+		if ill && to > 0 || from+to == 0 && x.to.weight > 0 && x.from.state == stateUp {
 			return true
 		}
 	}
@@ -33,21 +47,37 @@ func (w *World) crashing(c *cluster) bool {
 	return false
 }
 
-// endure counts the time in which users got errors from the new cluster. Whatever else is away, the program has to take
+// endure counts the time in which users suffer. Whatever else is away, the program has to take
 // the traffic back in time; only a dead process and proxies that nobody reaches excuse it.
 func (w *World) endure(d time.Duration) {
 	s := &w.judge.sick
-	if !w.suffers() {
-		*s = sickness{}
+	share := w.share()
+	if !w.suffers() || share < s.share { // it goes back, step by step
+		*s = sickness{share: share}
 		return
 	}
-	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) || w.few() {
+	s.share = share // somebody may have raised it meanwhile
+	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) {
+		return
+	}
+	if s.got += w.options.Requests * d.Seconds() * w.away(); s.got < tellable {
 		return
 	}
 	if s.lasted += d; s.lasted > w.options.Retreat && !s.told {
 		s.told = true
-		w.breach("retreat", "users got errors from the new cluster for %s, and the weight is still %.0f%%", s.lasted, 100*w.share())
+		w.breach("retreat", "users have not got the answers from the new cluster that they should for %s, and the weight is still %.0f%%", s.lasted, 100*w.share())
 	}
+}
+
+// away is the part of the requests, 0 to 1, that the old cluster does not get.
+func (w *World) away() float64 {
+	out := 1.0
+	for _, r := range w.routes() {
+		if r.cluster.name == w.migration.From.Cluster.String() {
+			out -= r.share
+		}
+	}
+	return out
 }
 
 // Uneasy tells whether the edge has to be looked at every moment: users get errors, or a proxy has not the weight of the
@@ -64,7 +94,7 @@ func (w *World) uneasy() bool {
 	}
 	seen := -1
 	for _, x := range w.fleet {
-		if x.down != "" || seen >= 0 && x.to.weight != seen {
+		if !w.works(x) || seen >= 0 && x.to.weight != seen {
 			return true
 		}
 		seen = x.to.weight

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"cutover/gitops/estate"
 	"cutover/reconciler/failure"
 )
 
@@ -44,13 +45,14 @@ func (w *World) routes() []route {
 	up := 0.0
 	for _, name := range m.Edge.Proxies {
 		x := w.fleet[name]
-		if x == nil || x.down != "" {
+		if x == nil || !w.works(x) {
 			continue // the load balancer in front leaves it out
 		}
-		if sum := x.from.weight + x.to.weight; sum > 0 {
+		if x.from.weight+x.to.weight > 0 {
 			up++
-			out[0].share += float64(x.from.weight) / float64(sum)
-			out[1].share += float64(x.to.weight) / float64(sum)
+			from, to := x.split()
+			out[0].share += from
+			out[1].share += to
 		}
 	}
 	for i := range out {
@@ -66,6 +68,22 @@ func (w *World) routes() []route {
 		}
 	}
 	return out
+}
+
+// split is the part of a proxy's requests that each server gets, 0 to 1. A server that is not up gets nothing. If nothing
+// is left that is up and has a weight, the proxy answers all requests itself, with an error.
+func (x *proxy) split() (from, to float64) {
+	weights := [2]float64{}
+	for i, s := range []*server{x.from, x.to} {
+		if s.state == stateUp {
+			weights[i] = float64(s.weight)
+		}
+	}
+	sum := weights[0] + weights[1]
+	if sum == 0 {
+		return 0, 0
+	}
+	return weights[0] / sum, weights[1] / sum
 }
 
 // serving are the Pods of a cluster that answer users: those of the singletons' clients.
@@ -95,9 +113,11 @@ func (w *World) flow(until time.Time) {
 			served[name] = s
 		}
 	}
+	lost := total
 	for _, r := range w.routes() {
 		sent := total * r.share
-		errors := sent * r.cluster.errors
+		lost -= sent
+		errors := sent * r.cluster.illness.Errors
 		if r.ready == 0 && sent > 0 {
 			errors = sent
 			t.failed += sent
@@ -107,7 +127,11 @@ func (w *World) flow(until time.Time) {
 		}
 		t.requests += sent
 		s := served[r.cluster.name]
-		served[r.cluster.name] = [2]float64{s[0] + sent, s[1] + errors}
+		served[r.cluster.name] = [2]float64{s[0] + sent*(1-r.cluster.illness.Silent), s[1] + errors}
+	}
+	if lost > 0.5 { // and not what sums of fractions leave
+		t.requests += lost
+		t.failed += lost
 	}
 	w.count(seconds)
 	t.last = until
@@ -125,12 +149,12 @@ func (w *World) flow(until time.Time) {
 func (w *World) count(seconds float64) {
 	up := 0.0
 	for _, x := range w.fleet {
-		if x.down == "" {
+		if w.works(x) {
 			up++
 		}
 	}
 	for _, x := range w.fleet {
-		if x.down != "" {
+		if !w.works(x) {
 			continue
 		}
 		before := x.to.sessions
@@ -142,16 +166,25 @@ func (w *World) count(seconds float64) {
 
 // serve lets a proxy send requests to its servers.
 func (w *World) serve(x *proxy, requests float64) {
-	sum := x.from.weight + x.to.weight
-	for i, s := range []*server{x.from, x.to} {
-		if sum == 0 {
-			continue
+	from, to := x.split()
+	for _, part := range []struct {
+		server  *server
+		share   float64
+		cluster estate.ClusterName
+	}{{x.from, from, w.migration.From.Cluster}, {x.to, to, w.migration.To.Cluster}} {
+		c := w.clusters[part.cluster.String()]
+		s, sent, ill := part.server, requests*part.share, c.illness
+		failing := ill.failing()
+		if len(w.judge.clients) > 0 && len(w.serving(c)) == 0 {
+			failing = 1 // the ingress answers 503
 		}
-		c := w.clusters[[]string{w.migration.From.Cluster.String(), w.migration.To.Cluster.String()}[i]]
-		sent := requests * float64(s.weight) / float64(sum)
 		s.sessions += sent
 		s.requests += sent
-		s.failures += sent * c.errors
+		s.answered += sent * (1 - ill.Silent)
+		s.failures += sent * failing
+		if sent > 0 {
+			s.latency = goodLatency + ill.Latency
+		}
 	}
 }
 

@@ -34,6 +34,14 @@ func (s *secret) current() map[string]any {
 	return s.versions[len(s.versions)-1]
 }
 
+// changedAt is when a key was last changed; zero if it never was.
+func (s *secret) changedAt(key string) time.Time {
+	if s == nil {
+		return time.Time{}
+	}
+	return s.changed[key]
+}
+
 // below are the paths below a root, relative to it, sorted.
 func (v *vault) below(root string) []string {
 	var out []string
@@ -126,7 +134,7 @@ func (v *vault) compare(t evidence.SecretTree) (evidence.Secrets, error) {
 		for _, key := range slices.Compact(keys) {
 			w, wanted := want[key]
 			h, held := have[key]
-			set := slices.ContainsFunc(t.Set, func(s evidence.SecretValue) bool { return s.Path == path && s.Key == key })
+			set := isSet(t, path, key)
 			d := evidence.SecretDifference{Path: path, Key: key}
 			switch {
 			case !wanted:
@@ -144,6 +152,11 @@ func (v *vault) compare(t evidence.SecretTree) (evidence.Secrets, error) {
 		}
 	}
 	return out, nil
+}
+
+// isSet tells whether git names the value of a key.
+func isSet(t evidence.SecretTree, path, key string) bool {
+	return slices.ContainsFunc(t.Set, func(s evidence.SecretValue) bool { return s.Path == path && s.Key == key })
 }
 
 // Copy implements reconciler.Secrets.
@@ -168,11 +181,14 @@ func (v Vault) Copy(ctx context.Context, t evidence.SecretTree, paths []string) 
 				continue // the original lacks it: the copy is left alone
 			}
 			have := w.vault.secrets[t.To+"/"+path].current()
-			next := maps.Clone(have)
-			if next == nil {
-				next = map[string]any{}
+			next := maps.Clone(want)
+			for key, value := range have {
+				_, both := want[key]
+				if set := isSet(t, path, key); !both || !t.Overwrite && !set {
+					next[key] = value
+				}
 			}
-			maps.Copy(next, want)
+			w.judge.overwrites(w, t.To+"/"+path, next)
 			if have == nil || !maps.EqualFunc(next, have, sameValue) {
 				w.vault.put(t.To+"/"+path, next, w.now)
 			}

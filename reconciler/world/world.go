@@ -26,7 +26,8 @@ type Options struct {
 	Latency time.Duration
 	// Requests is how many requests users send in a second; default 100.
 	Requests float64
-	// Retreat is within which time traffic has to leave a cluster that answers with errors; default 2m.
+	// Retreat is within which time traffic has to leave a cluster that answers with errors, late or never, at least in part;
+	// default 3m: at the lowest weights it takes that long until there is enough to judge by.
 	Retreat time.Duration
 	// Trace is told every call and event, in one line each; nil for none.
 	Trace func(line string)
@@ -53,18 +54,19 @@ type World struct {
 	estate    *estate.Estate
 	migration estate.Migration
 
-	git       git
-	host      host
-	spinnaker spinnaker
-	clusters  map[string]*cluster
-	vault     vault
-	roles     map[string]*role
-	alarms    alarms
-	fleet     map[string]*proxy
-	traffic   traffic
-	journal   journal
-	metrics   map[string][]float64
-	failures  float64 // how likely an execution fails, before it deploys and again after
+	git         git
+	host        host
+	spinnaker   spinnaker
+	clusters    map[string]*cluster
+	vault       vault
+	roles       map[string]*role
+	alarms      alarms
+	fleet       map[string]*proxy
+	traffic     traffic
+	journal     journal
+	metrics     map[string][]float64
+	failures    float64 // how likely an execution fails, before it deploys and again after
+	failingJobs float64 // how likely a Job fails
 
 	faults  Faults
 	outages map[string]time.Time // by port
@@ -98,7 +100,7 @@ func New(o Options) (*World, error) {
 		o.Requests = 100
 	}
 	if o.Retreat == 0 {
-		o.Retreat = 2 * time.Minute
+		o.Retreat = 3 * time.Minute
 	}
 	if o.Files == nil {
 		o.Files = SampleFiles()
@@ -316,9 +318,12 @@ type readOnce struct {
 
 var reader values.Reader
 
+// ended is a time at which every exception from the freeze has: what has to be read of a tree does not depend on the time.
+var ended = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func readEstate(t *tree) (*estate.Estate, values.Problems) {
 	found, _ := estates.LoadOrStore(t.digest, &readOnce{})
 	r := found.(*readOnce)
-	r.once.Do(func() { r.estate, r.problems = reader.Read(fs.FS(t)) })
+	r.once.Do(func() { r.estate, r.problems = reader.ReadAt(fs.FS(t), ended) })
 	return r.estate, r.problems
 }

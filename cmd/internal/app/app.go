@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"cutover/cmd/internal/show"
 	"cutover/cmd/internal/web"
 	"cutover/generator"
 	"cutover/gitops/estate"
@@ -122,6 +124,7 @@ func assemble(ctx context.Context, c Config, log *slog.Logger, state string, j c
 		Charts:       charts,
 		Generator:    generator.Options{Estate: repo.Name(c.Repository.URL), Repository: c.Repository.URL, Base: c.Repository.Base},
 		Email:        c.Spinnaker.Email,
+		SpinnakerUI:  c.Spinnaker.UI,
 		Pushed:       c.Markers.AllowPush,
 		Repair:       c.Drift.Repair,
 		Drift:        drift.Policy{Manager: fieldManager, MaxPrune: *c.Drift.MaxPrune},
@@ -196,6 +199,18 @@ func (a *App) Look(ctx context.Context) ([]reconciler.Report, error) {
 	return a.reconciler.Plan(ctx, u.Heads)
 }
 
+// LookBehind is Look, and what is to be brought over from the old side.
+func (a *App) LookBehind(ctx context.Context) ([]reconciler.Report, error) {
+	u, err := a.repository.Fetch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.reconciler.PlanResync(ctx, u.Heads)
+}
+
+// Reach says which of the systems that every migration needs do not answer.
+func (a *App) Reach(ctx context.Context) error { return a.reconciler.Reach(ctx) }
+
 // Propose opens the pull request for a move of a migration.
 func (a *App) Propose(ctx context.Context, migration string, move reconciler.Move) (review.PullRequest, error) {
 	u, err := a.repository.Fetch(ctx)
@@ -235,6 +250,12 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) handler(webhook http.Handler) http.Handler {
 	return web.Handler(web.Config{
 		Reports: a.reconciler.Reports,
+		Text: func(w io.Writer, reports []reconciler.Report) {
+			show.All(w, reports, func(w io.Writer, r reconciler.Report) {
+				show.Status(w, r)
+				fmt.Fprintf(w, "\n  as it was %s\n", r.Pass.Started.Add(time.Duration(r.Pass.Seconds*float64(time.Second))).UTC().Format(show.TimeFormat))
+			})
+		},
 		Ready: func() error {
 			if err := a.unreachable.Load(); err != nil {
 				return *err

@@ -19,9 +19,9 @@ import (
 // has its address and its secret here. The comments of its fields are the table of docs/configuration.md: see package
 // docs.
 type Config struct {
-	// Listen is where the daemon answers: `/healthz`, `/readyz`, `/metrics`, `/api/v1/migrations`, `/webhook`. No log-in is
-	// asked for, so only `/webhook` belongs on a public address. Port 0 takes a free one, which the log's line `listening`
-	// tells.
+	// Listen is where the daemon answers: `/healthz`, `/readyz`, `/metrics`, `/status`, `/api/v1/migrations`,
+	// `/webhook`. No log-in is asked for, so only `/webhook` belongs on a public address. Port 0 takes a free one, which the
+	// log's line `listening` tells.
 	Listen string `yaml:"listen"`
 	// State is the directory for the clone of the values repository and the journal. One daemon at a time may use it. The
 	// clone can be made again; the journal, `journal.db`, cannot: keep it.
@@ -96,6 +96,9 @@ type Cluster struct {
 type Spinnaker struct {
 	// Gate is its URL, without credentials in it.
 	Gate string `yaml:"gate"`
+	// UI is the address of Deck, Spinnaker's pages for people. With it a deployment that fails is told with a link to its
+	// execution.
+	UI string `yaml:"ui"`
 	// SpinConfig is a configuration file of Spinnaker's own `spin` command, for its ways to log in.
 	SpinConfig string `yaml:"spinConfig"`
 	// Email is the owner of the Spinnaker applications that the daemon creates. The default is `repository.author.email`.
@@ -179,6 +182,9 @@ func (c *Config) validate(data []byte) mistakes {
 		bad(err != nil, "clusters."+name, "%v", err)
 	}
 	wantURL(bad, "spinnaker.gate", c.Spinnaker.Gate, "give them in the file that spinnaker.spinConfig names")
+	if c.Spinnaker.UI != "" {
+		wantURL(bad, "spinnaker.ui", c.Spinnaker.UI, "people log in there themselves")
+	}
 	_, err = cron.ParseStandard(c.Drift.Schedule)
 	bad(err != nil, "drift.schedule", "%v", err)
 	bad(*c.Drift.MaxPrune < 0 || *c.Drift.MaxPrune > 100, "drift.maxPrune", "%d is no percentage: give 0 to 100", *c.Drift.MaxPrune)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,6 +125,7 @@ func TestBadConfig(t *testing.T) {
 			config.yaml:5: webhook.kind: is required: github, gitlab, gitea, bitbucket or bitbucket-server`},
 		"cluster's name":      {change("old", "Old_One"), `config.yaml:2: clusters.Old_One: cluster name "Old_One" is not a DNS-1123 label: use lower-case letters, digits and '-', starting and ending with a letter or digit`},
 		"gate":                {change("https://gate.example.com", "gate.example.com"), "config.yaml:3: spinnaker.gate: is no http or https URL"},
+		"ui":                  {change("gate: ", "ui: deck.example.com, gate: "), "config.yaml:3: spinnaker.ui: is no http or https URL"},
 		"credentials of gate": {change("gate.example.com", "me:hunter2@gate.example.com"), "config.yaml:3: spinnaker.gate: has credentials in it: give them in the file that spinnaker.spinConfig names"},
 		"cron":                {least + "drift:\n  schedule: daily\n", "config.yaml:5: drift.schedule: expected exactly 5 fields, found 1: [daily]"},
 		"no percentage":       {least + "drift:\n  maxPrune: 101\n", "config.yaml:5: drift.maxPrune: 101 is no percentage: give 0 to 100"},
@@ -192,4 +194,18 @@ func section(text string) string { return least + text + "\n" }
 // repository is a configuration with one more key of the repository, on line 3.
 func repository(key string) string {
 	return "repository:\n  url: https://git.example.com/values.git\n  " + key + "\nclusters: {old: {}}\nspinnaker: {gate: \"https://gate.example.com\"}\n"
+}
+
+// TestSecretIDIsReadAgain: an AppRole's secret id that is in a file may be rotated, so Vault's adapter gets the file.
+func TestSecretIDIsReadAgain(t *testing.T) {
+	for where, file := range map[string]string{"{file: vault-token}": "vault-token", "{env: CUTOVER_GIT_TOKEN}": ""} {
+		c, err := load(t, least+"vault:\n  address: https://vault.example.com\n  appRole: {roleID: r, secretID: "+where+"}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		role := c.Systems.Vault.config(slog.New(slog.DiscardHandler)).Auth.AppRole
+		if role.SecretIDFile != file || role.SecretID.IsZero() != (file != "") {
+			t.Errorf("%s: the file is %q, and the value is given: %t", where, role.SecretIDFile, !role.SecretID.IsZero())
+		}
+	}
 }

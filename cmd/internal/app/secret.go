@@ -10,7 +10,10 @@ import (
 
 // Secret is a value that is never shown. In the configuration it is where the value is: {env: NAME} or
 // {file: PATH}; it cannot be written there itself.
-type Secret struct{ value []byte }
+type Secret struct {
+	value []byte
+	file  string // where it was read; "" for the environment
+}
 
 const masked = "***"
 
@@ -33,7 +36,7 @@ func (s *Secret) UnmarshalYAML(node *yaml.Node) error {
 			return mistakeAt(node, "%v", err)
 		}
 		// Files often end in a newline that is no part of the secret; a private key bears to lose it, too.
-		s.value = bytes.TrimRight(value, "\r\n")
+		s.value, s.file = bytes.TrimRight(value, "\r\n"), from
 		if s.IsZero() {
 			return mistakeAt(node, "file %s is empty", from)
 		}
@@ -45,6 +48,9 @@ func (s *Secret) UnmarshalYAML(node *yaml.Node) error {
 
 // Reveal returns the value, for the one who presents it to another system.
 func (s Secret) Reveal() []byte { return s.value }
+
+// File is the file that the secret was read from, for the one who reads it again; "" if there is none.
+func (s Secret) File() string { return s.file }
 
 // IsZero tells whether no secret was given.
 func (s Secret) IsZero() bool { return len(s.value) == 0 }

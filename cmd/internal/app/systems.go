@@ -75,7 +75,8 @@ type Vault struct {
 	// Kubernetes logs in as a Pod.
 	Kubernetes *VaultKubernetes `yaml:"kubernetes"`
 	// SyncRoles are the auth roles by which secret-sync will log in, such as `auth/kubernetes-prod2/role/secret-sync`: step 2
-	// checks that they and their policies exist.
+	// checks that they exist, and that their policies let them read the copy. Without it nothing is checked, and the plan of
+	// step 2 says so.
 	SyncRoles []string `yaml:"syncRoles"`
 }
 
@@ -85,7 +86,7 @@ type VaultAppRole struct {
 	Mount string `yaml:"mount"`
 	// RoleID is the role's id.
 	RoleID string `yaml:"roleID"`
-	// SecretID is the role's secret id.
+	// SecretID is the role's secret id. A file is read again at each log-in, so that the secret id may be rotated.
 	SecretID Secret `yaml:"secretID"`
 }
 
@@ -285,7 +286,10 @@ func (v *Vault) config(log *slog.Logger) vault.Config {
 		Auth: vault.Auth{Token: vault.NewValue(string(v.Token.Reveal())), TokenFile: v.TokenFile},
 	}
 	if r := v.AppRole; r != nil {
-		c.Auth.AppRole = &vault.AppRole{Mount: r.Mount, RoleID: r.RoleID, SecretID: vault.NewValue(string(r.SecretID.Reveal()))}
+		c.Auth.AppRole = &vault.AppRole{Mount: r.Mount, RoleID: r.RoleID, SecretIDFile: r.SecretID.File()}
+		if c.Auth.AppRole.SecretIDFile == "" {
+			c.Auth.AppRole.SecretID = vault.NewValue(string(r.SecretID.Reveal()))
+		}
 	}
 	if k := v.Kubernetes; k != nil {
 		c.Auth.Kubernetes = &vault.Kubernetes{Mount: k.Mount, Role: k.Role, JWTFile: k.JWTFile}

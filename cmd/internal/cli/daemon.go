@@ -22,10 +22,15 @@ func daemonCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "daemon",
 		Short: "Watch the values repository and bring the world to what it says",
-		Long: `Runs until it is stopped: watches the values repository, generates the new stack, saves its
-pipelines, deploys its services and keeps the new cluster as git has it. /healthz, /readyz, /metrics
-and /api/v1/migrations say how it stands. It may be killed at any moment: the next start looks at the
-world and goes on.`,
+		Long: `Runs until it is stopped: watches the values repository and brings each migration to where its
+marker stands, and no further. It looks at the new cluster, copies secrets, generates the new stack,
+adds trust to roles, saves pipelines, deploys services and has them tested; it freezes the old stack,
+brings over what changed, silences alarms, and moves the traffic at the edge proxies by weights. What
+it has reached it keeps up, a weight that fails goes back by itself, and each next checkpoint is a
+pull request that it opens and a person merges.
+
+/healthz, /readyz, /metrics and /api/v1/migrations say how it stands. It may be killed at any moment:
+the next start looks at the world and goes on.`,
 		Example: `  cutover daemon --config config.yaml`,
 		Args:    argsOrBadInput(noArgs),
 	}

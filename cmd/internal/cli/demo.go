@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +16,9 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show what cutover does, on the local lab",
-		Long: `Starts the lab, loads a sample product with 78 services, and shows a migration from the first
-marker to a running new stack. Then it keeps the lab up until it is interrupted.`,
+		Long: `Starts the lab, loads a sample product with 78 services, and shows its migration by pull requests:
+prepare, deploy, freeze, the canary from 1 % to 100 % while requests go through the edge proxies and
+are counted, and the way back. Then it keeps the lab up until it is interrupted.`,
 		Example: `  cutover demo
   cutover demo --exit`,
 		Args: argsOrBadInput(noArgs),
@@ -42,7 +44,8 @@ marker to a running new stack. Then it keeps the lab up until it is interrupted.
 		if *end {
 			return nil
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "\nThe lab and the daemon stay up; Ctrl-C stops them. Try:\n  %[1]s status -c %[2]s\n  %[1]s drift -c %[2]s\n", binary, d.ConfigFile())
+		fmt.Fprintf(cmd.OutOrStdout(), "\nThe lab and the daemon stay up; Ctrl-C stops them. Try:\n  export %[3]s\n  %[1]s status -c %[2]s\n  %[1]s drift -c %[2]s\n",
+			binary, d.ConfigFile(), strings.Join(d.Env(), " "))
 		return l.Wait(cmd.Context())
 	}
 	return cmd

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"cutover/gitops/estate"
 	"cutover/gitops/values"
@@ -31,7 +32,7 @@ func readEstate(dir string) (*estate.Estate, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, problems := values.Read(tree)
+	e, problems := new(values.Reader).ReadAt(tree, time.Now())
 	if err := problems.Err(); err != nil {
 		return nil, badInput(fmt.Errorf("%s has %s:\n%w", dir, counted(len(problems), "problem"), err))
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -14,24 +13,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"cutover/cmd/internal/app"
+	"cutover/cmd/internal/show"
 	"cutover/gitops/estate"
 	"cutover/reconciler/journal"
 	"cutover/reconciler/record"
 )
-
-// journalFile is the journal's name in the daemon's state directory.
-const journalFile = "journal.db"
 
 func historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what the daemon did, and why",
 		Long: `Prints the daemon's journal, oldest first: each effect with its reason and its result, each marker
-that counted with who merged and who approved it, and each refusal. An effect without a result was
-under way when the daemon ended: the world shows what became of it. It reads the state directory on
-this machine, beside a running daemon or without one.
+that counted with who merged and who approved it, each refusal, and who approved each test. An effect
+without a result was under way when the daemon ended: the world shows what became of it. It reads the
+state directory on this machine, beside a running daemon or without one.
 
-With -o json it is the evidence of a migration or of one of its phases, with a digest over all of it.`,
+With -o json it is the evidence of a migration or of one of its phases, with a digest over all of it,
+which others can compute again:
+  jq -cj '.digest = ""' FILE | sha256sum`,
 		Example: `  cutover history --migration eks --since 24h
   cutover history --migration eks --phase canary -o json > canary.json`,
 		Args: argsOrBadInput(noArgs),
@@ -65,7 +64,7 @@ With -o json it is the evidence of a migration or of one of its phases, with a d
 			}
 			dir = c.State
 		}
-		r, err := journal.OpenReader(cmd.Context(), filepath.Join(dir, journalFile))
+		r, err := journal.OpenReader(cmd.Context(), app.JournalFile(dir))
 		if err != nil {
 			return err
 		}
@@ -153,8 +152,8 @@ func printHistory(w io.Writer, entries []record.Entry) {
 		fmt.Fprintln(w, "the journal has nothing of it")
 		return
 	}
-	t := newTable(w)
-	t.row("TIME", "MIGRATION", "MARKER", "STEP", "WHAT", "TARGET", "OUTCOME", "TOOK", "REASON")
+	t := show.NewTable(w)
+	t.Row("TIME", "MIGRATION", "MARKER", "STEP", "WHAT", "TARGET", "OUTCOME", "TOOK", "REASON")
 	for _, e := range entries {
 		what, step := e.Verb, ""
 		if e.Kind != record.Action {
@@ -163,9 +162,9 @@ func printHistory(w io.Writer, entries []record.Entry) {
 		if e.Step > 0 {
 			step = strconv.Itoa(e.Step)
 		}
-		t.row(e.At.UTC().Format("2006-01-02 15:04:05Z"), e.Migration.String(), e.Marker.String(), step, what, e.Target, outcomeOf(e), tookOf(e), reasonOf(e))
+		t.Row(e.At.UTC().Format(show.TimeFormat), e.Migration.String(), e.Marker.String(), step, what, e.Target, outcomeOf(e), tookOf(e), reasonOf(e))
 	}
-	t.flush()
+	t.Flush()
 }
 
 func outcomeOf(e record.Entry) string {

@@ -13,9 +13,9 @@ func labCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lab",
 		Short: "Run the local lab: real servers on this machine",
-		Long: `Starts two Kubernetes control planes, a git server, Vault and a stand-in for Spinnaker's Gate on
-the loopback interface, and keeps them up until it is interrupted. What is missing is built once
-into a cache, which takes some 15 minutes on two cores.`,
+		Long: `Starts two Kubernetes control planes, a git server, Vault, HAProxy, Prometheus, Alertmanager and
+stand-ins for AWS and Spinnaker's Gate on the loopback interface, and keeps them up until it is
+interrupted. What is missing is built once into a cache, which takes about 15 minutes on two cores.`,
 		Example: `  cutover lab
   cutover lab exec -- go test ./...`,
 		Args: argsOrBadInput(noArgs),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func advanceCommand() *cobra.Command {
 		Long: `Proposes the next checkpoint, if everything up to the present one is done and healthy. The daemon does
 the same by itself.` + movesByReview,
 		Example: `  cutover advance eks -c config.yaml`,
-		Args:    argsOrBadInput(cobra.ExactArgs(1)),
+		Args:    argsOrBadInput(oneArg("MIGRATION")),
 	}
 	return moving(cmd, func() (reconciler.Move, error) { return reconciler.Move{Advance: true}, nil })
 }
@@ -37,7 +38,7 @@ func rollbackCommand() *cobra.Command {
 undone in reverse order, the traffic first.` + movesByReview,
 		Example: `  cutover rollback eks --to "canary 5" -c config.yaml
   cutover rollback eks --to freeze`,
-		Args: argsOrBadInput(cobra.ExactArgs(1)),
+		Args: argsOrBadInput(oneArg("MIGRATION")),
 	}
 	to := cmd.Flags().String("to", "", "the `checkpoint` to go back to: prepare, deploy, freeze, or canary and a weight in percent")
 	return moving(cmd, func() (reconciler.Move, error) {
@@ -53,7 +54,7 @@ func pauseCommand() *cobra.Command {
 		Long: `Proposes that the migration stands still where it is. What it has reached is kept up: the freeze, the
 silence and the weights at the edge; a weight that fails its checks is still taken back.` + movesByReview,
 		Example: `  cutover pause eks --reason "release day" -c config.yaml`,
-		Args:    argsOrBadInput(cobra.ExactArgs(1)),
+		Args:    argsOrBadInput(oneArg("MIGRATION")),
 	}
 	reason := cmd.Flags().String("reason", "", "why it is to stand still, for everybody who looks")
 	return moving(cmd, func() (reconciler.Move, error) {
@@ -70,7 +71,7 @@ func resumeCommand() *cobra.Command {
 		Short:   "Propose that a paused migration goes on",
 		Long:    `Proposes that a paused migration goes on from where it stands.` + movesByReview,
 		Example: `  cutover resume eks -c config.yaml`,
-		Args:    argsOrBadInput(cobra.ExactArgs(1)),
+		Args:    argsOrBadInput(oneArg("MIGRATION")),
 	}
 	return moving(cmd, func() (reconciler.Move, error) { return reconciler.Move{Resume: true}, nil })
 }
@@ -86,6 +87,10 @@ func moving(cmd *cobra.Command, move func() (reconciler.Move, error)) *cobra.Com
 		}
 		return look(cmd.Context(), *path, func(a *app.App) error {
 			p, err := a.Propose(cmd.Context(), args[0], m)
+			var misnamed *reconciler.MisnamedError
+			if errors.As(err, &misnamed) {
+				return badInput(err)
+			}
 			if err != nil {
 				return err
 			}

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
@@ -52,32 +49,4 @@ func counted(n int, noun string) string {
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)
-}
-
-// table prints rows in columns, below a heading.
-type table struct {
-	w       io.Writer
-	text    bytes.Buffer
-	columns *tabwriter.Writer
-}
-
-func newTable(w io.Writer) *table {
-	t := &table{w: w}
-	t.columns = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', 0)
-	return t
-}
-
-func (t *table) row(cells ...string) {
-	for i, cell := range cells {
-		cells[i] = strings.Join(strings.Fields(cell), " ") // a reason may have lines of its own
-	}
-	fmt.Fprintf(t.columns, "  %s\n", strings.Join(cells, "\t"))
-}
-
-// flush prints the rows, without the blanks that stand for empty cells at their ends.
-func (t *table) flush() {
-	_ = t.columns.Flush() // into memory
-	for line := range strings.Lines(t.text.String()) {
-		fmt.Fprintln(t.w, strings.TrimRight(line, " \n"))
-	}
 }

@@ -4,24 +4,29 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cutover/cmd/internal/app"
+	"cutover/cmd/internal/show"
 	"cutover/cmd/internal/term"
-	"cutover/gitops/estate"
 	"cutover/reconciler"
-	"cutover/reconciler/phase"
 )
 
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how every migration stands",
-		Long: `Asks the values repository, Spinnaker and the clusters how every migration stands, and prints each
-step of the runbook and each service. It writes nothing, and needs no running daemon.`,
+		Long: `Asks the values repository and its host, Spinnaker, the clusters and, as far as the migration has
+come, Vault, AWS, Alertmanager, Prometheus and the edge proxies how every migration stands. It prints
+which invariants are broken, each step of the runbook, the weight at each proxy, what each check of
+it says, and each service. It writes nothing, and needs no running daemon. Only if the values
+repository does not answer does it print what the daemon on this machine saw last.
+
+Before the first migration it only asks whether the clusters, Spinnaker and the git host answer.`,
 		Example: `  cutover status -c config.yaml
   cutover status --watch=5s`,
 		Args: argsOrBadInput(noArgs),
@@ -35,12 +40,14 @@ step of the runbook and each service. It writes nothing, and needs no running da
 		if watch && *every < time.Second {
 			return badInput(fmt.Errorf("--watch=%s is less than a second", *every))
 		}
-		return look(cmd.Context(), *path, func(a *app.App) error {
+		shown := false
+		err := look(cmd.Context(), *path, func(a *app.App) error {
 			for {
 				if watch && term.IsTerminal(cmd.OutOrStdout()) {
 					fmt.Fprint(cmd.OutOrStdout(), "\x1b[H\x1b[2J") // to the top of an empty screen
 				}
-				_, err := show(cmd, a, *out, printStatus)
+				reports, err := looked(cmd, a, (*app.App).Look, *out, show.Status)
+				shown = err == nil || len(reports) > 0
 				if !watch {
 					return err
 				}
@@ -52,8 +59,44 @@ step of the runbook and each service. It writes nothing, and needs no running da
 				}
 			}
 		})
+		if err != nil && !shown {
+			lastSeen(cmd, *path, *out)
+		}
+		return err
 	}
 	return cmd
+}
+
+// lastSeen prints what the daemon of a configuration saw last, if it runs on this machine: without the values repository
+// nothing can be looked at, and the traffic may be moving all the same.
+func lastSeen(cmd *cobra.Command, config string, as output) {
+	c, err := app.Load(config)
+	if err != nil {
+		return
+	}
+	host, port, _ := net.SplitHostPort(c.Listen) // Load has checked it
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	page := "/status"
+	if as == asJSON {
+		page = "/api/v1/migrations"
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+page, nil)
+	if err != nil {
+		return
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode == http.StatusOK {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cutover: the daemon at %s saw this last:\n", c.Listen)
+		_, _ = io.Copy(cmd.OutOrStdout(), answer.Body)
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) bool {
@@ -65,10 +108,13 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// show looks once and prints how every migration stands, as the output flag asks. Its error tells of those that could
+// looks is a way to look at every migration.
+type looks func(*app.App, context.Context) ([]reconciler.Report, error)
+
+// looked looks once and prints how every migration stands, as the output flag asks. Its error tells of those that could
 // not be looked at whole; they are printed as far as they are known.
-func show(cmd *cobra.Command, a *app.App, as output, text func(io.Writer, reconciler.Report)) ([]reconciler.Report, error) {
-	reports, err := a.Look(cmd.Context())
+func looked(cmd *cobra.Command, a *app.App, at looks, as output, text func(io.Writer, reconciler.Report)) ([]reconciler.Report, error) {
+	reports, err := at(a, cmd.Context())
 	if err != nil && len(reports) == 0 {
 		return nil, err
 	}
@@ -80,7 +126,10 @@ func show(cmd *cobra.Command, a *app.App, as output, text func(io.Writer, reconc
 			return nil, err
 		}
 	} else {
-		printAll(cmd.OutOrStdout(), reports, text)
+		show.All(cmd.OutOrStdout(), reports, text)
+	}
+	if len(reports) == 0 {
+		return nil, a.Reach(cmd.Context())
 	}
 	for _, r := range reports {
 		if r.Error != "" {
@@ -88,90 +137,4 @@ func show(cmd *cobra.Command, a *app.App, as output, text func(io.Writer, reconc
 		}
 	}
 	return reports, nil
-}
-
-func printAll(w io.Writer, reports []reconciler.Report, text func(io.Writer, reconciler.Report)) {
-	if len(reports) == 0 {
-		fmt.Fprintln(w, "no migration has begun: there is no branch migration/*")
-	}
-	for i, r := range reports {
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		text(w, r)
-	}
-}
-
-// printHeading says which commit was looked at, and what was decided.
-func printHeading(w io.Writer, r reconciler.Report) {
-	fmt.Fprint(w, r.Branch)
-	if r.Commit != "" {
-		fmt.Fprintf(w, " at %.10s", r.Commit)
-	}
-	if r.Marker.Phase != 0 {
-		fmt.Fprintf(w, ", marker %s", r.Marker)
-	}
-	fmt.Fprintln(w)
-	if r.Error != "" {
-		fmt.Fprintf(w, "  error: %s\n", strings.ReplaceAll(r.Error, "\n", "\n    "))
-	}
-	if r.Decision.Kind != "" {
-		fmt.Fprintf(w, "  %s (%s): %s\n", r.Decision.Kind, r.Decision.Reason.Code, r.Decision.Reason.Text)
-	}
-}
-
-func printStatus(w io.Writer, r reconciler.Report) {
-	printHeading(w, r)
-	steps := newTable(w)
-	for _, s := range r.Steps {
-		steps.row(mark(s)+fmt.Sprintf(" step %d", s.Number), s.Phase.String(), s.Title, progress(s), s.Waiting)
-	}
-	steps.flush()
-	if len(r.Services) == 0 {
-		return
-	}
-	fmt.Fprintln(w)
-	services := newTable(w)
-	services.row("SERVICE", "CLASS", "VERSION", "READY", "STATUS")
-	for _, s := range r.Services {
-		services.row(s.Service.String(), s.Class.String(), s.Version.String(), ready(s), status(s))
-	}
-	services.flush()
-}
-
-func mark(s phase.StepProgress) string {
-	if s.Complete {
-		return "✓"
-	}
-	return "·"
-}
-
-func progress(s phase.StepProgress) string {
-	if s.Total == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d", s.Done, s.Total)
-}
-
-func ready(s reconciler.ServiceReport) string {
-	switch {
-	case undeployed(s):
-		return "-"
-	case s.Ready:
-		return "yes"
-	default:
-		return "no"
-	}
-}
-
-func status(s reconciler.ServiceReport) string {
-	if undeployed(s) {
-		return "only in the old cluster until step 19"
-	}
-	return s.Status
-}
-
-// undeployed tells whether a service is not deployed because it may never run in both clusters.
-func undeployed(s reconciler.ServiceReport) bool {
-	return s.Class == estate.Exclusive && !s.Ready && s.Status == ""
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,7 @@ With --schema it prints the JSON Schema of one kind of file instead, for editors
 		if err != nil {
 			return err
 		}
-		e, problems := values.Read(tree)
+		e, problems := new(values.Reader).ReadAt(tree, time.Now())
 		if *out == asJSON {
 			if problems == nil {
 				problems = values.Problems{}

@@ -1,5 +1,6 @@
-// Package demo shows a person what the program does, on the lab's real servers: a commit in the values repository
-// becomes pipelines and a running new stack, and drift is found and put right.
+// Package demo shows a person what the program does, on the lab's real servers: a whole migration by pull requests, from
+// prepare to all of the traffic in the new cluster and back, with what developers and somebody with kubectl do meanwhile,
+// and with users whose failed requests are counted.
 package demo
 
 import (
@@ -112,6 +113,9 @@ func (d *Demo) Close() error {
 
 // ConfigFile is the daemon's configuration, for other commands to be tried with.
 func (d *Demo) ConfigFile() string { return d.daemon.Config }
+
+// Env is what other commands need in their environment besides.
+func (d *Demo) Env() []string { return d.scenario.Env() }
 
 func (d *Demo) say(format string, args ...any) { fmt.Fprintf(d.Out, format, args...) }
 

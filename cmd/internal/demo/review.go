@@ -57,7 +57,7 @@ func (d *Demo) follow(ctx context.Context, p *scm.PullRequest, done func(scenari
 	var (
 		bar     *term.Bar
 		step    int
-		asked   bool
+		asked   string
 		failure error
 	)
 	begun := time.Now()
@@ -74,9 +74,9 @@ func (d *Demo) follow(ctx context.Context, p *scm.PullRequest, done func(scenari
 			}
 			bar.Set(s.Done, s.Total, s.Waiting)
 		}
-		if r.Decision.Reason.Code == "smoke-approval" && !asked {
-			asked = true
-			failure = d.approve(ctx, p.Number, r.Decision.Reason.Text)
+		if why := r.Decision.Reason; why.Code == "smoke-approval" && why.Text != asked {
+			asked = why.Text
+			failure = d.approve(ctx, p.Number, asked)
 		}
 		return failure != nil || done(r)
 	})

@@ -63,7 +63,16 @@ func (d *Demo) changes(ctx context.Context) error {
 	if err := d.scenario.AwaitExecution(ctx, id); err != nil {
 		return fmt.Errorf("deploy %s: %w", edited, err)
 	}
-	return nil
+	return d.cutover(ctx, "drift")
+}
+
+// cutover runs a command of the program beside the daemon, and shows what it prints.
+func (d *Demo) cutover(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, d.Binary, append(args, "-c", d.daemon.Config)...)
+	command.Env = append(command.Environ(), d.scenario.Env()...)
+	out, err := command.CombinedOutput()
+	d.say("   $ cutover %s\n%s", strings.Join(args, " "), indent(indent(string(out))))
+	return err
 }
 
 func (d *Demo) freeze(ctx context.Context) error {
@@ -146,24 +155,19 @@ func (d *Demo) requests(ctx context.Context, total int64) error {
 }
 
 func (d *Demo) shares(list []share) {
-	old, new := d.scenario.Edge.Upstreams[labtest.Old].Cluster, d.scenario.Edge.Upstreams[labtest.New].Cluster
+	from, to := d.scenario.Edge.Upstreams[labtest.Old].Cluster, d.scenario.Edge.Upstreams[labtest.New].Cluster
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "WEIGHT\tREQUESTS\t%s\t%s\tFAILED\t\n", old, new)
+	fmt.Fprintf(table, "WEIGHT\tREQUESTS\t%s\t%s\tFAILED\t\n", from, to)
 	for _, s := range list {
-		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, 100*s.Share(old), 100*s.Share(new), s.Failed)
+		fmt.Fprintf(table, "%d %%\t%d\t%.1f %%\t%.1f %%\t%d\t\n", s.weight, s.Total, s.Share(from), s.Share(to), s.Failed)
 	}
 	_ = table.Flush() // into memory
 	d.say("%s", indent(b.String()))
 }
 
 func (d *Demo) rollback(ctx context.Context) error {
-	args := []string{"rollback", d.migration.Name.String(), "--to", "freeze", "-c", d.daemon.Config}
-	command := exec.CommandContext(ctx, d.Binary, args...)
-	command.Env = append(command.Environ(), d.scenario.Env()...)
-	out, err := command.CombinedOutput()
-	d.say("   $ cutover %s\n%s", strings.Join(args[:4], " "), indent(indent(string(out))))
-	if err != nil {
+	if err := d.cutover(ctx, "rollback", d.migration.Name.String(), "--to", "freeze"); err != nil {
 		return err
 	}
 	if _, err := d.checkpoint(ctx, "freeze", 12, complete("freeze", 0)); err != nil {

@@ -186,7 +186,7 @@ repository: {url: "git@git.example.com:orbit/values.git", base: b, username: u, 
 webhook: {kind: gitea, secret: {env: CUTOVER_DOCS}}
 clusters: {name: {kubeconfig: k, context: c}}
 registry: {host: h, username: u, password: {env: CUTOVER_DOCS}, plainHTTP: [h]}
-spinnaker: {gate: "http://gate.example.com", spinConfig: s, email: e}
+spinnaker: {gate: "http://gate.example.com", ui: "http://deck.example.com", spinConfig: s, email: e}
 gitHost: {kind: github, url: "https://git.example.com", repository: a/b, username: u, token: {env: CUTOVER_DOCS}}
 vault: {address: "https://vault.example.com", namespace: n, caFile: c, ` + vault + `, syncRoles: [auth/a/role/b]}
 aws: {region: r, endpoint: "http://aws.example.com"}

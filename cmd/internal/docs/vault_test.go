@@ -59,7 +59,7 @@ func TestVaultPolicies(t *testing.T) {
 			}
 			c, err := vault.New(config)
 			do(t, err)
-			tree := evidence.SecretTree{From: mount + "/orbit-prod", To: mount + "/orbit-prod2"}
+			tree := evidence.SecretTree{From: mount + "/orbit-prod", To: mount + "/orbit-prod2", Overwrite: true}
 			for _, value := range []string{"first", "second"} {
 				put(value)
 				seen, err := c.Compare(ctx, tree)

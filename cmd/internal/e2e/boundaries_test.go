@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 	"github.com/jenkins-x/go-scm/scm"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"cutover/cmd/internal/app"
 	"cutover/cmd/internal/lab/scenario"
@@ -32,8 +33,10 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	w := &tripwire{kinds: map[string]*kind{}}
 	l := *labtest.Get(t)
 	var m *moving
-	l.Git.URL = w.before(t, l.Git.URL, nil, ofGitea(func(r *http.Request) bool { return m != nil && m.isDaemon(r) }))
+	leaks, of := newLeaks(), ofGitea(func(r *http.Request) bool { return m != nil && m.isDaemon(r) })
+	l.Git.URL = w.before(t, l.Git.URL, nil, func(r *http.Request, body []byte) string { leaks.hear(r, body); return of(r, body) })
 	m = newMovingOn(t, l, oneOfEach)
+	leaks.of(m)
 	m.stretch(t, w)
 	begun := time.Now()
 	lap := func(what string) {
@@ -44,6 +47,7 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	lap("prepare is proposed")
 	m.survives(t, w, "prepare", "deploy")
 	lap("prepare is complete")
+	leaks.listen(t, w.alive(t))
 	m.survives(t, w, "deploy", "freeze")
 	lap("deploy is complete")
 	late, err := m.Offer(t.Context(), "developer/late", "main", "Too late", m.changed(t, "main", m.file("api", "values.yaml"), "port: 8080", "port: 8082"))
@@ -62,12 +66,20 @@ func TestCrashAtEveryEffect(t *testing.T) {
 	if state, _ := m.state(t, m.head(t, late), m.context("frozen")); state != "failure" {
 		t.Errorf("the pull request that comes too late is %q", state)
 	}
+	leaks.listen(t, w.alive(t))
+	leaks.ask(t, w.alive(t))
+	if _, err := m.Offer(t.Context(), "developer/later", "main", "Later still", m.changed(t, "main", m.file("profile", "values.yaml"), "port: 8081", "port: 8083")); err != nil {
+		t.Fatal(err)
+	}
+	m.survivesTelling(t, w, "freeze", "and 2 open pull requests")
+	lap("the announcement is brought up to date")
 	if err := w.alive(t).Stop(); err != nil {
 		t.Error(err)
 	}
 	for _, err := range w.errs {
 		t.Error(err)
 	}
+	leaks.search(t)
 	m.checkBoundaries(t, w)
 	m.checkPipelines(t)
 	want := m.once()
@@ -130,6 +142,24 @@ func (m *moving) survives(t *testing.T, w *tripwire, checkpoint, next string) {
 			_ = d.Kill()
 			t.Fatalf("waiting until %s is complete: %v\nkilled at\n%s\nthe daemon's log:\n%s", checkpoint, err, w, tail(m.log.String(), 20_000))
 		}
+	}
+}
+
+// survivesTelling starts the daemon again and again until a comment under the pull request of a checkpoint has some words.
+func (m *moving) survivesTelling(t *testing.T, w *tripwire, checkpoint, words string) {
+	t.Helper()
+	all, err := m.Reviews(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(p *scm.PullRequest) bool { return p.Source == "advance/"+m.migration.Name.String()+"/"+checkpoint })
+	w.kill(t) // the next one looks at everything anew
+	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 4*time.Minute, true, func(context.Context) (bool, error) {
+		d := w.alive(t)
+		return len(m.saidOf(t, all[i].Number, words)) > 0 && !w.dead(d), nil
+	})
+	if err != nil {
+		t.Fatalf("waiting until #%d says %q: %v\nthe daemon's log:\n%s", all[i].Number, words, err, tail(m.log.String(), 20_000))
 	}
 }
 

@@ -28,21 +28,42 @@ func TestIllegalMarkers(t *testing.T) {
 	for i, tt := range []struct {
 		name, into, message string
 		files               []estate.File
+		below               string // a file that an earlier commit of the same pull request changes
+		method              string // by which it is merged
 		context             string // of the failing status
-		says                string
+		code, says          string // of the refusal, before the merge
+		kind, decides       string // what is decided after it
 	}{
-		{"skips a phase", m.migration.Branch, "On\n\nCutover-Phase: freeze", []estate.File{marker("phase: freeze\n")}, "freeze", "skips a checkpoint"},
-		{"a weight that is no step", m.migration.Branch, "On\n\nCutover-Phase: canary", []estate.File{marker("phase: canary\nweight: 33\n")}, "canary", "33"},
-		{"an unknown phase", m.migration.Branch, "On\n\nCutover-Phase: deplyo", []estate.File{marker("phase: deplyo\n")}, "marker", "deplyo"},
-		{"without the trailer", m.migration.Branch, "On", []estate.File{marker("phase: deploy\n")}, "deploy", "Cutover-Phase: deploy"},
-		{"with another file", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n"), {Path: "notes.md", Data: []byte("notes\n")}}, "deploy", "notes.md"},
-		{"another migration's", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{{Path: "migrations/other/phase.yaml", Data: []byte("phase: deploy\n")}}, "marker", "migrations/other/phase.yaml"},
-		{"on the main branch", "main", "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n")}, "marker", "its migration's own branch only"},
+		// The first two touch no marker of this migration's branch, so that no marker is refused; but a migration that has nothing
+		// else makes the branch unusable. They come before those that leave a marker behind.
+		{"another migration's", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{{Path: "migrations/other/phase.yaml", Data: []byte("phase: deploy\n")}}, "", "merge",
+			"marker", "marker-elsewhere", "migrations/other/phase.yaml", "refuse", "branch-unusable"},
+		{"on the main branch", "main", "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n")}, "", "merge",
+			"marker", "marker-elsewhere", "its migration's own branch only", "advance", "complete"},
+		{"skips a phase", m.migration.Branch, "On\n\nCutover-Phase: freeze", []estate.File{marker("phase: freeze\n")}, "", "merge",
+			"freeze", "marker-skips", "skips a checkpoint", "refuse", "marker-skips"},
+		{"a weight that is no step", m.migration.Branch, "On\n\nCutover-Phase: canary", []estate.File{marker("phase: canary\nweight: 33\n")}, "", "merge",
+			"canary", "weight-unknown", "33", "refuse", "weight-unknown"},
+		{"an unknown phase", m.migration.Branch, "On\n\nCutover-Phase: deplyo", []estate.File{marker("phase: deplyo\n")}, "", "merge",
+			"marker", "phase-unknown", "deplyo", "refuse", "phase-unknown"},
+		{"without the trailer", m.migration.Branch, "On", []estate.File{marker("phase: deploy\n")}, "", "merge",
+			"deploy", "marker-trailer", "Cutover-Phase: deploy", "refuse", "marker-trailer"},
+		{"with another file", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n"), {Path: "notes.md", Data: []byte("notes\n")}}, "", "merge",
+			"deploy", "marker-mixed", "notes.md", "refuse", "marker-mixed"},
+		{"with another file in another commit, rebased", m.migration.Branch, "On\n\nCutover-Phase: deploy", []estate.File{marker("phase: deploy\n")}, "more.md", "rebase",
+			"deploy", "marker-mixed", "more.md", "refuse", "marker-mixed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			begun := time.Now()
 			lap := func(what string) { t.Logf("%5.1fs %s", time.Since(begun).Seconds(), what) }
-			number, err := m.Offer(t.Context(), fmt.Sprintf("developer/%d", i), tt.into, tt.message, tt.files...)
+			branch := fmt.Sprintf("developer/%d", i)
+			if tt.below != "" {
+				c := m.clone(t)
+				c.git(t, "checkout", "-q", "-B", "below", "origin/"+tt.into)
+				c.commit(t, "Something else", tt.below, "more\n")
+				c.git(t, "push", "-q", "origin", "below:"+branch)
+			}
+			number, err := m.Offer(t.Context(), branch, tt.into, tt.message, tt.files...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,15 +73,19 @@ func TestIllegalMarkers(t *testing.T) {
 			})
 			lap("refused")
 			_, says := m.state(t, m.head(t, number), m.context(tt.context))
-			for what, text := range map[string]string{"status": says, "comment": m.saidOf(t, number, "### Plan: ")[0]} {
-				if !strings.Contains(text, "efused") || what == "comment" && !strings.Contains(text, tt.says) {
-					t.Errorf("the %s says %q, want it to name %q", what, text, tt.says)
-				}
+			if comment := m.saidOf(t, number, "### Plan: ")[0]; !strings.Contains(comment, tt.says) || !strings.Contains(comment, "("+tt.code+")") {
+				t.Errorf("the comment says %q, want it to name %s: %q", comment, tt.code, tt.says)
 			}
-			if err := m.Merge(t.Context(), number); err != nil {
+			if !strings.HasPrefix(says, "Refused ("+tt.code+"): ") {
+				t.Errorf("the status says %q, want %s", says, tt.code)
+			}
+			if err := m.MergeBy(t.Context(), number, tt.method); err != nil {
 				t.Fatal(err)
 			}
-			m.checkUnmoved(t, d, before)
+			r := m.checkUnmoved(t, d, before)
+			if r.Decision.Kind != tt.kind || r.Decision.Reason.Code != tt.decides {
+				t.Errorf("after the merge: %s %s: %s; want %s %s", r.Decision.Kind, r.Decision.Reason.Code, r.Decision.Reason.Text, tt.kind, tt.decides)
+			}
 			lap("merged all the same")
 			m.undo(t, d, tt.files, tt.into)
 			lap("taken back")
@@ -79,14 +104,18 @@ func TestIllegalMarkers(t *testing.T) {
 	}
 }
 
-// checkUnmoved lets the daemon see the newest commit of the migration's branch, and checks that it stays where it is.
-func (m *moving) checkUnmoved(t *testing.T, d *scenario.Daemon, before world) {
+// checkUnmoved waits for a pass that began after what was merged or pushed just now, and checks that the migration stays
+// where it is.
+func (m *moving) checkUnmoved(t *testing.T, d *scenario.Daemon, before world) scenario.Report {
 	t.Helper()
+	merged := time.Now()
 	head, err := m.Head(t.Context(), m.migration.Branch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := m.await(t, d, "the merge is seen", func(r scenario.Report) bool { return r.Commit == head && r.Pass.Done })
+	r := m.await(t, d, "the merge is seen", func(r scenario.Report) bool {
+		return r.Commit == head && r.Pass.Done && r.Pass.Started.After(merged)
+	})
 	if r.Marker.Phase != "prepare" {
 		t.Errorf("the migration stands at %s", standsAt(r))
 	}
@@ -95,6 +124,7 @@ func (m *moving) checkUnmoved(t *testing.T, d *scenario.Daemon, before world) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("something moved (-before +now):\n%s", diff)
 	}
+	return r
 }
 
 // undo takes the files of a merged pull request back, as the person does who is told of it.

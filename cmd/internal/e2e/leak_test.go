@@ -1,14 +1,19 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 
@@ -22,6 +27,8 @@ import (
 // in it: otherwise the search looks at nothing.
 type leaks struct {
 	*moving
+
+	mu   sync.Mutex // guards what follows
 	said map[string]*source
 }
 
@@ -30,19 +37,75 @@ type source struct {
 	text    strings.Builder
 }
 
-func (m *moving) newLeaks() *leaks { return &leaks{m, map[string]*source{}} }
+func newLeaks() *leaks { return &leaks{said: map[string]*source{}} }
 
 func (l *leaks) add(what, control, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.said[what] == nil {
 		l.said[what] = &source{control: control}
 	}
 	l.said[what].text.WriteString(text + "\n")
 }
 
+// of begins to collect of a migration.
+func (l *leaks) of(m *moving) {
+	m.Debug = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moving = m
+}
+
+// hear keeps what the daemon writes to the git host: comments are edited in place, and in the end only their last text is
+// there. A push is in the history of the repository.
+func (l *leaks) hear(r *http.Request, body []byte) {
+	l.mu.Lock()
+	m := l.moving
+	l.mu.Unlock()
+	if m == nil || strings.Contains(r.URL.Path, ".git/") || !m.isDaemon(r) {
+		return
+	}
+	what := "pull requests"
+	control := "Merging this moves migration"
+	switch {
+	case strings.Contains(r.URL.Path, "/comments"):
+		what, control = "comments", "### Plan: "
+	case strings.Contains(r.URL.Path, "/statuses/"):
+		what, control = "statuses", "cutover/"
+	}
+	l.add(what+" as they are written", control, string(body))
+}
+
+// heard are the sources without which the search is of a part only.
+var heard = []string{"pull requests as they are written", "comments as they are written", "statuses as they are written"}
+
+// follow keeps what the daemon says of the migration, again and again, until the function that it returns is called.
+func (l *leaks) follow(t *testing.T, d *scenario.Daemon) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		for ; ctx.Err() == nil; time.Sleep(200 * time.Millisecond) { // it samples, and waits for nothing
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.URL+"/api/v1/migrations", nil)
+			if err != nil {
+				continue
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				continue // it is listened to elsewhere
+			}
+			text, _ := io.ReadAll(answer.Body) // a part is worth searching, too
+			answer.Body.Close()
+			l.add("GET /api/v1/migrations", l.migration.Branch, string(text))
+		}
+	})
+	return func() { cancel(); group.Wait() }
+}
+
 // listen keeps what the daemon says over HTTP now.
 func (l *leaks) listen(t *testing.T, d *scenario.Daemon) {
 	t.Helper()
-	for path, control := range map[string]string{"/api/v1/migrations": l.migration.Branch, "/metrics": "cutover_deployments_total", "/": "", "/healthz": "ok", "/readyz": ""} {
+	for path, control := range map[string]string{"/api/v1/migrations": l.migration.Branch, "/metrics": "cutover_", "/": "", "/healthz": "ok", "/readyz": ""} {
 		_, text := get(t, d, path)
 		l.add("GET "+path, control, text)
 	}
@@ -60,20 +123,17 @@ func (l *leaks) ask(t *testing.T, d *scenario.Daemon) {
 }
 
 // checkSecrets checks that the secrets are where they should be: otherwise there is nothing to search for.
-func (m *moving) checkSecrets(t *testing.T) {
+func (m *moving) checkSecrets(t *testing.T, d *scenario.Daemon) {
 	t.Helper()
 	client, err := kubernetes.NewForConfig(labtest.Get(t).REST(t, labtest.New))
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := client.CoreV1().Secrets(m.core()).Get(t.Context(), "api-db", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(string(secret.Data["password"]), m.hidden) {
-		t.Errorf("Secret api-db of the new cluster has not the value that Vault has")
-	}
-	secret, err = client.CoreV1().Secrets(m.core()).Get(t.Context(), "api-match", metav1.GetOptions{})
+	m.eventually(t, d, "Secret api-db of the new cluster has the value that Vault has", func(ctx context.Context) bool {
+		secret, err := client.CoreV1().Secrets(m.core()).Get(ctx, "api-db", metav1.GetOptions{})
+		return err == nil && string(secret.Data["password"]) == m.hidden+rotated
+	})
+	secret, err := client.CoreV1().Secrets(m.core()).Get(t.Context(), "api-match", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,20 +150,47 @@ func (l *leaks) search(t *testing.T) {
 	l.readHost(t)
 	l.readState(t)
 	l.add("the history of the values repository", "Cutover-Phase: canary", l.clone(t).git(t, "log", "--all", "-p"))
-	password := l.hidden
-	encoded := base64.StdEncoding.EncodeToString([]byte(password))[:len(password)/3*4]
+	secrets := l.secrets(t)
+	for _, what := range heard {
+		if l.said[what] == nil {
+			t.Errorf("%s are not there to be searched", what)
+		}
+	}
 	for what, s := range l.said {
 		all := s.text.String()
 		if !strings.Contains(all, s.control) {
 			t.Errorf("%s has no %q: the search would find nothing there\n%.500s", what, s.control, all)
 		}
-		for _, secret := range []string{password, encoded, l.Lab.Vault.Token, l.Lab.Git.Token} {
-			if strings.Contains(all, secret) {
-				t.Errorf("%s shows a secret", what)
+		for of, secret := range secrets {
+			encoded := base64.StdEncoding.EncodeToString([]byte(secret))[:len(secret)/3*4]
+			if strings.Contains(all, secret) || strings.Contains(all, encoded) {
+				t.Errorf("%s shows %s", what, of)
 			}
 		}
 		t.Logf("searched %7d bytes of %s", len(all), what)
 	}
+}
+
+// secrets is what the daemon knows and nobody may see, by what it is.
+func (p *place) secrets(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{"a person's token of the git host": p.Lab.Git.Token, "the secret key of AWS": p.Lab.AWS.SecretAccessKey}
+	if p.Planted != "" {
+		out["a value of a secret"] = p.Planted
+	}
+	for of, file := range map[string]string{"the daemon's token of the git host": "git-token", "the webhook's secret": "webhook-secret", "the token of Vault": "vault-token"} {
+		data, err := os.ReadFile(filepath.Join(p.Dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[of] = string(data)
+	}
+	for of, secret := range out {
+		if len(secret) < 8 {
+			t.Fatalf("%s is too short to be searched for", of)
+		}
+	}
+	return out
 }
 
 // readHost keeps every pull request, comment and status.

@@ -15,13 +15,13 @@ func TestMarkersThatDoNotCount(t *testing.T) {
 	for _, tt := range []struct {
 		name, message, marker string
 		reviewed              bool
-		code                  string // of the refusal; "" for a file that cannot be read
+		code                  string // of the refusal
 		says                  string
 	}{
 		{"no trailer", "Begin", "phase: prepare\n", false, "marker-trailer", "Cutover-Phase: prepare"},
 		{"trailer of another phase", "Begin\n\nCutover-Phase: deploy", "phase: prepare\n", false, "marker-trailer", "Cutover-Phase: prepare"},
 		{"skips prepare", "Begin\n\nCutover-Phase: deploy", "phase: deploy\n", false, "marker-skips", "skips a checkpoint"},
-		{"unknown phase", "Begin\n\nCutover-Phase: deplyo", "# where we stand\nphase: deplyo\n", false, "", "phase.yaml:2: "},
+		{"unknown phase", "Begin\n\nCutover-Phase: deplyo", "# where we stand\nphase: deplyo\n", false, "phase-unknown", "phase.yaml:2: "},
 		{"pushed", "Begin\n\nCutover-Phase: prepare", "phase: prepare\n", true, "marker-pushed", "by a merged pull request"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

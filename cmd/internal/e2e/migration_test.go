@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jenkins-x/go-scm/scm"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"cutover/cmd/internal/lab/scenario"
 	"cutover/generator/pipeline"
@@ -26,21 +30,32 @@ import (
 // to the new cluster, and back again until it is as if nothing had been. Users are there all the time.
 func TestMigration(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t, nil)
-	leaks := m.newLeaks()
+	leaks, l := newLeaks(), *labtest.Get(t)
+	l.Git.URL = new(tripwire).before(t, l.Git.URL, nil, func(r *http.Request, body []byte) string { leaks.hear(r, body); return "" })
+	m := newMovingOn(t, l, withJourney)
+	leaks.of(m)
 	before := m.oldPipelines(t)
 	u := m.newUsers(t, 40)
 	d := m.hooked(t)
+	stop := leaks.follow(t, d)
 	begun := time.Now()
 	lap := func(what string) { t.Logf("%6.1fs %s", time.Since(begun).Seconds(), what) }
 
-	prepare := m.passed(t, d, "prepare")
+	passed := func(checkpoint string) *scm.PullRequest {
+		t.Helper()
+		m.proposed(t, d, checkpoint)
+		leaks.ask(t, d)
+		p := m.passed(t, d, checkpoint)
+		leaks.listen(t, d)
+		return p
+	}
+	prepare := passed("prepare")
 	lap("prepare is complete")
 	m.checkTold(t, d, prepare.Number, prepare.Sha, "prepare")
-	deploy := m.passed(t, d, "deploy")
+	deploy := passed("deploy")
 	lap("deploy is complete")
+	m.checkJob(t, "journey")
 	m.checkTold(t, d, deploy.Number, deploy.Sha, "deploy")
-	leaks.listen(t, d)
 
 	// A developer does not know yet that there will be a freeze.
 	values := m.file("search", "values.yaml")
@@ -48,15 +63,18 @@ func TestMigration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	freeze := m.passed(t, d, "freeze")
+	m.checkBehind(t, d)
+	lap("what changed on the old side is listed")
+	freeze := passed("freeze")
 	lap("freeze is complete")
+	m.checkJob(t, "journey")
+	m.checkCaughtUp(t, d)
 	m.checkFrozen(t, d, late)
-	m.checkSecrets(t)
+	m.checkSecrets(t, d)
 	lap("the freeze holds, and opens for one service")
-	leaks.listen(t, d)
 
 	for _, weight := range []string{"canary-10", "canary-50"} {
-		p := m.passed(t, d, weight)
+		p := passed(weight)
 		lap(weight + " is complete")
 		m.checkTold(t, d, p.Number, p.Sha, "canary")
 	}
@@ -65,7 +83,7 @@ func TestMigration(t *testing.T) {
 	m.checkReload(t, d)
 	m.checkProxyDown(t, d, u)
 	lap("all traffic goes to the new cluster")
-	leaks.listen(t, d)
+	leaks.ask(t, d)
 	m.checkShare(t)
 
 	m.back(t, d, "freeze", "freeze")
@@ -96,27 +114,20 @@ func TestMigration(t *testing.T) {
 	}
 	leaks.listen(t, d)
 	leaks.ask(t, d)
+	stop()
 	if err := d.Stop(); err != nil {
 		t.Error(err)
 	}
 	leaks.search(t)
 }
 
+// rotated ends the new value of a secret that somebody changes before the freeze.
+const rotated = "-rotated"
+
 // back rolls back by the command, and its pull request.
 func (m *moving) back(t *testing.T, d *scenario.Daemon, to, checkpoint string) {
 	t.Helper()
-	var made struct{ Number int }
-	out := m.cutover(t, d, "rollback", m.migration.Name.String(), "--to", to, "-o", "json")
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if err := m.Merge(t.Context(), made.Number); err != nil {
-		t.Fatal(err)
-	}
-	p, err := m.Review(t.Context(), made.Number)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := m.moved(t, d, "rollback", m.migration.Name.String(), "--to", to)
 	m.reached(t, d, p, checkpoint)
 	m.checkTold(t, d, p.Number, p.Sha, strings.Split(checkpoint, "-")[0])
 }
@@ -137,6 +148,28 @@ func (m *moving) checkTold(t *testing.T, d *scenario.Daemon, number int, head, p
 	}
 	if state, says := m.state(t, head, m.context(phase)); state != "success" {
 		t.Errorf("#%d: status %s is %q: %s", number, m.context(phase), state, says)
+	}
+}
+
+// checkJob checks that the newest Job that a test made of a CronJob of the new cluster has succeeded.
+func (m *moving) checkJob(t *testing.T, cronJob string) {
+	t.Helper()
+	client, err := kubernetes.NewForConfig(m.Lab.REST(t, labtest.New))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := client.BatchV1().Jobs(m.migration.Product.String()+"-core").List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var newest *batchv1.Job
+	for i, j := range jobs.Items {
+		if strings.HasPrefix(j.Name, cronJob+"-") && (newest == nil || newest.Name < j.Name) {
+			newest = &jobs.Items[i]
+		}
+	}
+	if newest == nil || newest.Status.Succeeded != 1 {
+		t.Errorf("the newest Job of %s is %v", cronJob, newest)
 	}
 }
 
@@ -183,7 +216,7 @@ func (m *moving) checkLevels(t *testing.T, d *scenario.Daemon) {
 	if len(list) != 1 {
 		t.Fatalf("%d silences, want one: %v", len(list), list)
 	}
-	if err := client.Expire(t.Context(), list[0].ID); err != nil {
+	if err := client.Expire(t.Context(), list[0].ID, list[0].Owner); err != nil {
 		t.Fatal(err)
 	}
 	spinnaker := m.gateClient(t)

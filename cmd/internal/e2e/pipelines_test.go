@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"cutover/generator"
+	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/gitops/repo"
 	"cutover/reconciler/remote/gate"
@@ -23,7 +24,7 @@ func (p *place) wanted(t *testing.T) []generator.Pipeline {
 	return out
 }
 
-// saved counts the pipelines in Gate by id, over all applications.
+// saved counts the pipelines in Gate by id, over all applications, without those of the old stack.
 func (p *place) saved(t *testing.T) map[string]int {
 	t.Helper()
 	client, err := gate.New(gate.Config{Endpoint: p.Gate})
@@ -37,6 +38,9 @@ func (p *place) saved(t *testing.T) map[string]int {
 			t.Fatal(err)
 		}
 		for _, doc := range docs {
+			if mark, ok := pipeline.OwnedBy(doc); ok && mark.Stack == p.migration.From.Stack.String() {
+				continue
+			}
 			count[doc.ID()]++
 		}
 	}

@@ -135,6 +135,21 @@ func (w *tripwire) alive(t *testing.T) *scenario.Daemon {
 	return w.daemon
 }
 
+// kill ends the running daemon.
+func (w *tripwire) kill(t *testing.T) {
+	t.Helper()
+	d := w.alive(t)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.daemon != d {
+		return
+	}
+	if err := d.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	w.daemon = nil
+}
+
 // dead tells whether the tripwire has killed a daemon.
 func (w *tripwire) dead(d *scenario.Daemon) bool {
 	w.mu.Lock()
@@ -160,12 +175,12 @@ func (w *tripwire) String() string {
 // stretch puts the wire around the systems of a place, whose git server is behind it already.
 func (m *moving) stretch(t *testing.T, w *tripwire) {
 	t.Helper()
-	real := m.Config
-	m.Config.Gate = w.before(t, real.Gate, nil, ofGate)
-	m.Lab.Vault.Address = w.before(t, real.Lab.Vault.Address, nil, ofVault)
-	m.Lab.AWS.URL = w.before(t, real.Lab.AWS.URL, nil, ofIAM)
-	m.Lab.Alertmanager.URL = w.before(t, real.Lab.Alertmanager.URL, nil, func(*http.Request, []byte) string { return "Alertmanager: silence" })
-	m.Lab.Clusters = maps.Clone(real.Lab.Clusters)
+	direct := m.Config
+	m.Config.Gate = w.before(t, direct.Gate, nil, ofGate)
+	m.Lab.Vault.Address = w.before(t, direct.Lab.Vault.Address, nil, ofVault)
+	m.Lab.AWS.URL = w.before(t, direct.Lab.AWS.URL, nil, ofIAM)
+	m.Lab.Alertmanager.URL = w.before(t, direct.Lab.Alertmanager.URL, nil, func(*http.Request, []byte) string { return "Alertmanager: silence" })
+	m.Lab.Clusters = maps.Clone(direct.Lab.Clusters)
 	for name, c := range m.Lab.Clusters {
 		c.Kubeconfig = w.kubeconfig(t, name, labtest.Get(t).REST(t, name))
 		m.Lab.Clusters[name] = c
@@ -177,7 +192,7 @@ func (m *moving) stretch(t *testing.T, w *tripwire) {
 	if err := d.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	m.Config = real
+	m.Config = direct
 	w.start = func() (*scenario.Daemon, error) { return m.Start(t.Context(), binary, m.log) }
 }
 

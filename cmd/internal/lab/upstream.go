@@ -31,6 +31,7 @@ type upstream struct {
 	trouble labtest.Trouble      // under mu
 	count   labtest.RequestCount // under mu
 	debt    float64              // under mu: requests that should have failed and did not yet; below 1
+	unheard float64              // under mu: those that should have got no answer
 }
 
 // newRequestCounter makes the counters of all upstreams. Those of one cluster's name count together, so that a fleet may
@@ -75,7 +76,7 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 		}
 	}
-	if trouble.Down {
+	if trouble.Down || u.silent() {
 		panic(http.ErrAbortHandler)
 	}
 	code := u.next()
@@ -92,13 +93,28 @@ func (u *upstream) next() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.count.Requests++
-	u.debt += u.trouble.Fail
-	if u.debt < 1-1e-9 { // sums of fractions are not exact
+	if !due(&u.debt, u.trouble.Fail) {
 		return http.StatusOK
 	}
-	u.debt = math.Max(0, u.debt-1)
 	u.count.Failed++
 	return http.StatusInternalServerError
+}
+
+// silent tells whether a request gets no answer.
+func (u *upstream) silent() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return due(&u.unheard, u.trouble.Silent)
+}
+
+// due tells whether the next of some requests is one of a share of them, of which debt is what is owed.
+func due(debt *float64, share float64) bool {
+	*debt += share
+	if *debt < 1-1e-9 { // sums of fractions are not exact
+		return false
+	}
+	*debt = math.Max(0, *debt-1)
+	return true
 }
 
 func (u *upstream) troubled() labtest.Trouble {
@@ -109,15 +125,17 @@ func (u *upstream) troubled() labtest.Trouble {
 
 // setTrouble says what goes wrong from now on.
 func (u *upstream) setTrouble(t labtest.Trouble) error {
-	if t.Fail < 0 || t.Fail > 1 || math.IsNaN(t.Fail) {
-		return errors.New("fail is a share from 0 to 1")
+	for _, share := range []float64{t.Fail, t.Silent} {
+		if share < 0 || share > 1 || math.IsNaN(share) {
+			return errors.New("fail and silent are shares from 0 to 1")
+		}
 	}
 	if t.Latency < 0 {
 		return errors.New("latency must not be negative")
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.trouble, u.debt = t, 0
+	u.trouble, u.debt, u.unheard = t, 0, 0
 	return nil
 }
 

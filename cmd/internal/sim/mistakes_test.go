@@ -177,3 +177,22 @@ func (s sloppy) Save(ctx context.Context, d pipeline.Document) error {
 	}
 	return s.store.Save(ctx, d)
 }
+
+// quiet sees no sessions.
+type quiet struct{ reconciler.Edge }
+
+func (q quiet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := q.Edge.Proxies(ctx, names, backend, from, to)
+	for i := range out {
+		out[i].To.Current = 0
+	}
+	return out, err
+}
+
+// eager takes every copy for one that may replace what differs.
+type eager struct{ reconciler.Secrets }
+
+func (s eager) Copy(ctx context.Context, t evidence.SecretTree, paths []string) error {
+	t.Overwrite = true
+	return s.Secrets.Copy(ctx, t, paths)
+}

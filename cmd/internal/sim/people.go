@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"cutover/gitops/estate"
-	"cutover/gitops/review"
 	"cutover/gitops/values"
 	"cutover/reconciler/object"
 	"cutover/reconciler/phase"
@@ -57,7 +56,7 @@ func (p *people) next() time.Time {
 }
 
 // act lets people do what they do in the time since they last acted.
-func (p *people) act() {
+func (p *people) act(ctx context.Context) {
 	now := p.w.Now()
 	if !p.calm && !p.busyAt.IsZero() && !now.Before(p.busyAt) {
 		if p.rng.IntN(6) == 0 {
@@ -75,158 +74,8 @@ func (p *people) act() {
 		}
 		p.breaksAt = p.after(p.plan.Trouble)
 	}
-	p.review()
+	p.review(ctx)
 	p.insist()
-}
-
-// review lets reviewers look at the pull requests that the daemon opened, and give the approvals that it waits for.
-func (p *people) review() {
-	now := p.w.Now()
-	for _, r := range p.w.Proposed(p.m.Branch) {
-		due, seen := p.due[r.Number]
-		if !seen {
-			p.due[r.Number] = now.Add(time.Duration(10+p.rng.IntN(300)) * time.Second)
-			continue
-		}
-		if now.Before(due) {
-			continue
-		}
-		p.due[r.Number] = now.Add(time.Minute)
-		if !p.calm && p.rng.IntN(20) == 0 {
-			_ = p.w.CloseRequest("rita", r.Number)
-			continue
-		}
-		if p.rng.IntN(2) == 0 {
-			_ = p.w.Approve("ravi", r.Number, "fine")
-		}
-		_ = p.w.Merge("rita", r.Number, p.method()) // it may be refused, or in conflict: then the daemon opens another
-	}
-	p.approve()
-	if p.calm {
-		p.unstick()
-	}
-}
-
-func (p *people) method() world.Method {
-	return []world.Method{world.MergeCommit, world.Squash, world.Rebase}[p.rng.IntN(3)]
-}
-
-// approve says what the daemon waits for, under the newest pull requests that were merged: one of them began the phase.
-func (p *people) approve() {
-	for _, report := range p.r.Reports() {
-		key := fmt.Sprint(report.Marker, report.Commit, p.w.Now().Unix()/600) // again if it did not help
-		if report.Decision.Reason.Code != phase.SmokeApproval || p.approved[key] || !p.calm && p.rng.IntN(10) > 0 {
-			continue
-		}
-		p.approved[key] = true
-		for _, r := range p.w.Requests() {
-			if r.State != review.Merged || r.Base != p.m.Branch {
-				continue
-			}
-			for _, test := range p.m.Smoke {
-				if test.Approval != "" {
-					_ = p.w.Say("rita", r.Number, "/approve "+test.Name)
-				}
-			}
-		}
-	}
-}
-
-// unstick lets a person see to what the daemon cannot: a marker that does not count, a weight that failed, a pause.
-func (p *people) unstick() {
-	for _, report := range p.r.Reports() {
-		d := report.Decision
-		if p.w.Now().Sub(p.changed) < 10*time.Minute {
-			continue
-		}
-		at := report.Marker
-		switch {
-		case d.Kind == phase.Refuse, d.Reason.Code == phase.MarkerLost:
-			p.move(lastGood(at), "put the marker right")
-		case d.Kind == phase.Advance: // somebody closed the pull request, and the daemon opens no other: cutover advance does
-			if next, ok := phase.Following(&p.m, at); ok && p.idle() {
-				p.move(next, "go on")
-			}
-		case d.Reason.Code == phase.Paused:
-			at.Paused = ""
-			p.move(at, "go on")
-		case d.Reason.Code == phase.WeightFailed:
-			p.move(estate.Marker{Phase: estate.Freeze}, "go back: the canary failed")
-		case d.Reason.Code == phase.MainConflict:
-			p.resolve()
-		}
-	}
-}
-
-// idle tells whether the daemon has no pull request that could be merged: one that a rewritten branch left behind is
-// closed.
-func (p *people) idle() bool {
-	for _, r := range p.w.Proposed(p.m.Branch) {
-		if p.w.Now().Sub(p.changed) < 20*time.Minute {
-			return false
-		}
-		_ = p.w.CloseRequest("rita", r.Number)
-	}
-	return true
-}
-
-func lastGood(at estate.Marker) estate.Marker {
-	if at.Phase == 0 {
-		return estate.Marker{Phase: estate.Prepare}
-	}
-	at.Paused = ""
-	return at
-}
-
-// resolve takes main's files where both branches changed them.
-func (p *people) resolve() {
-	for _, path := range p.conflicts() {
-		if data := p.w.File(world.Main, path); data != nil {
-			_, _ = p.w.Push("rita", p.m.Branch, []estate.File{{Path: path, Data: data}}, nil, "Take main's "+path)
-		}
-	}
-}
-
-func (p *people) conflicts() []string {
-	d, err := p.w.Another().Ports().Repository.Divergence(context.Background(), p.w.Head(p.m.Branch), p.w.Head(world.Main))
-	if err != nil {
-		return nil
-	}
-	return d.Conflicts
-}
-
-// marker is the marker on the branch now.
-func (p *people) marker() estate.Marker {
-	at, _ := values.ParseMarker(p.m.MarkerPath(), p.w.File(p.m.Branch, p.m.MarkerPath()))
-	return at
-}
-
-// move lets a person propose a marker and merge it.
-func (p *people) move(to estate.Marker, why string) {
-	p.propose(to, to.Phase.String(), why, true)
-}
-
-// propose opens and merges a pull request with a marker and a trailer.
-func (p *people) propose(to estate.Marker, trailer, why string, merge bool) {
-	p.versions++
-	branch := fmt.Sprintf("people/%d", p.versions)
-	base := p.w.Head(p.m.Branch)
-	if base == "" {
-		return
-	}
-	data := values.MarkerFile(to)
-	if bytes.Equal(p.w.File(p.m.Branch, p.m.MarkerPath()), data) {
-		data = fmt.Appendf(data, "# %d\n", p.versions) // so that it counts anew
-	}
-	p.w.Branch(branch, base)
-	message := why + "\n\nCutover-Phase: " + trailer + "\n"
-	if _, err := p.w.Push("rita", branch, []estate.File{{Path: p.m.MarkerPath(), Data: data}}, nil, message); err != nil {
-		return
-	}
-	number, err := p.w.Open("rita", branch, p.m.Branch, why)
-	if err == nil && merge {
-		_ = p.w.Merge("rita", number, p.method())
-	}
 }
 
 // busy is one thing that people do on their own.
@@ -234,7 +83,7 @@ func (p *people) busy() {
 	services := []string{"profile", "media", "api", "match", "reminder"}
 	service := services[p.rng.IntN(len(services))]
 	at := p.marker()
-	switch p.rng.IntN(18) {
+	switch p.rng.IntN(19) {
 	case 0, 1, 2: // a developer deploys
 		p.versions++
 		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
@@ -290,6 +139,10 @@ func (p *people) busy() {
 		p.breakGlass(service)
 		p.versions++
 		_ = p.w.Deploy("dana", service, fmt.Sprintf("1.%d.0", p.versions))
+	case 18: // somebody tries out another value in the new cluster
+		p.versions++
+		_ = p.w.SetCopy("dana", p.secretOf(service), "PASSWORD", fmt.Sprint("c", p.versions))
+		_ = p.w.SetSecret("dana", p.secretOf(service), fmt.Sprint("NEW", p.versions), fmt.Sprint("s", p.versions))
 	}
 }
 
@@ -384,6 +237,11 @@ func (p *people) edit(service string, direct bool) {
 		return
 	}
 	branch := fmt.Sprintf("dana/%d", p.versions)
+	if p.versions%7 == 0 { // with more files than the host lists
+		for i := range world.MostPaths + 1 {
+			write = append(write, estate.File{Path: fmt.Sprintf("dumps/%d.json", i), Data: []byte(fmt.Sprint(p.versions))})
+		}
+	}
 	if _, err := p.w.Push("dana", branch, write, nil, "Another level of "+service); err != nil {
 		return
 	}
@@ -402,19 +260,25 @@ func dropLine(data []byte, prefix string) []byte {
 	return out
 }
 
-// mix changes the marker together with something else.
+// mix changes the marker together with something else, in one commit or in two.
 func (p *people) mix() {
 	p.versions++
 	branch := fmt.Sprintf("people/%d", p.versions)
 	points := phase.Checkpoints(&p.m)
 	to := points[p.rng.IntN(len(points))]
-	write := []estate.File{
-		{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)},
+	files := []estate.File{
 		{Path: "README.md", Data: []byte(fmt.Sprint(p.versions))},
+		{Path: p.m.MarkerPath(), Data: values.MarkerFile(to)},
 	}
 	p.w.Branch(branch, p.w.Head(p.m.Branch))
-	if _, err := p.w.Push("dana", branch, write, nil, "Mix\n\nCutover-Phase: "+to.Phase.String()); err != nil {
-		return
+	commits := [][]estate.File{files}
+	if p.versions%2 == 0 {
+		commits = [][]estate.File{files[:1], files[1:]}
+	}
+	for _, files := range commits {
+		if _, err := p.w.Push("dana", branch, files, nil, "Mix\n\nCutover-Phase: "+to.Phase.String()); err != nil {
+			return
+		}
 	}
 	if number, err := p.w.Open("dana", branch, p.m.Branch, "Mix"); err == nil {
 		_ = p.w.Merge("dana", number, p.method())
@@ -430,7 +294,7 @@ func (p *people) trouble() {
 	namespace, while := namespaceOf(service), time.Duration(10+p.rng.IntN(1200))*time.Second
 	to, from := p.m.To.Cluster, p.m.From.Cluster
 	deployment := object.Ref{Group: "apps", Kind: "Deployment", Namespace: namespace, Name: service}
-	switch p.rng.IntN(15) {
+	switch p.rng.IntN(19) {
 	case 0:
 		p.w.Reload(proxy)
 	case 1:
@@ -450,7 +314,7 @@ func (p *people) trouble() {
 	case 8:
 		p.w.Distrust("dana", p.m.Trust.Roles[0])
 	case 9, 10:
-		p.w.SickenFor(to, 0.2, while)
+		p.w.AilFor(to, p.illness(), while)
 	case 11, 12:
 		p.w.Fail(to, namespace, service, while)
 	case 13:
@@ -458,7 +322,23 @@ func (p *people) trouble() {
 		p.w.Away(systems[p.rng.IntN(len(systems))], while)
 	case 14:
 		p.w.FillDisk(while)
+	case 15:
+		p.w.Guard(proxy, while)
+	case 16:
+		p.w.Mislay(proxy, while)
+	case 17: // what fails meets a proxy that takes no weight
+		[]func(string, time.Duration){p.w.Guard, p.w.Mislay}[p.rng.IntN(2)](proxy, while)
+		p.w.AilFor(to, p.illness(), while)
+	case 18:
+		p.w.KeepOut("dana", p.m.Trust.Roles[p.rng.IntN(len(p.m.Trust.Roles))], while)
 	}
+}
+
+// illness is one way in which a cluster does not answer as it should.
+func (p *people) illness() world.Illness {
+	return []world.Illness{
+		{Errors: 0.2}, {Silent: 0.3}, {Latency: 400 * time.Millisecond}, {Down: true},
+	}[p.rng.IntN(4)]
 }
 
 // mend puts right what is still broken.

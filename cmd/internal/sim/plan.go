@@ -15,7 +15,7 @@ type Plan struct {
 	Faults world.Faults
 	// Crash is how likely the process dies at an effect, 0 to 1.
 	Crash float64
-	// Failures is how likely an execution fails.
+	// Failures is how likely an execution fails, and a test's Job.
 	Failures float64
 	// Busy is how often people do something on their own: times in an hour.
 	Busy float64

@@ -77,6 +77,8 @@ type run struct {
 	seen    int    // changes of the new cluster
 	stands  string // where it stood then
 	last    string // what was told last
+	// needless is what was waited for although the world has it always; "" if nothing was.
+	needless string
 }
 
 // Run simulates one migration.
@@ -101,14 +103,15 @@ func Run(ctx context.Context, p Plan, trace io.Writer) Result {
 	w.SetFaults(p.Faults)
 	w.FailExecutions(p.Failures)
 	w.SetRequests(p.Requests)
-	s.start()
+	w.FailJobs(p.Failures)
+	s.start(ctx)
 	result := Result{Seed: p.Seed}
 	for result.End == "" {
 		s.calmDown()
 		again := s.pass(ctx)
 		if result.End = s.ended(ctx); result.End == "" {
-			s.people.act()
-			s.sleep(again)
+			s.people.act(ctx)
+			s.sleep(ctx, again)
 		}
 	}
 	s.judge(&result)
@@ -126,7 +129,7 @@ func survive(ctx context.Context, p Plan, trace io.Writer) (result Result) {
 }
 
 // start begins a process, with a new reconciler that knows nothing.
-func (s *run) start() {
+func (s *run) start(ctx context.Context) {
 	s.process = s.w.Start()
 	s.armCrash()
 	ports := s.process.Ports()
@@ -151,12 +154,12 @@ func (s *run) start() {
 		panic(err) // the list above lacks something
 	}
 	s.r, s.heads, s.full, s.retry = r, nil, time.Time{}, 0
-	s.process.Beside(s.keepTraffic)
+	s.process.Beside(func() { s.keepTraffic(ctx) })
 }
 
 // keepTraffic looks after the weights once.
-func (s *run) keepTraffic() {
-	if err := s.r.KeepTraffic(context.Background()); err != nil && s.trace != nil {
+func (s *run) keepTraffic(ctx context.Context) {
+	if err := s.r.KeepTraffic(ctx); err != nil && s.trace != nil {
 		_, _ = fmt.Fprintf(s.trace, "the edge: %v\n", err)
 	}
 }
@@ -191,7 +194,7 @@ func (s *run) pass(ctx context.Context) time.Time {
 	s.passes++
 	now := s.w.Now()
 	if s.process.Dead() {
-		s.start()
+		s.start(ctx)
 	}
 	scope := reconciler.Changed
 	if now.Sub(s.full) >= fullEvery {
@@ -200,13 +203,9 @@ func (s *run) pass(ctx context.Context) time.Time {
 	s.touch()
 	s.w.Looks()
 	if s.heads == nil || now.Sub(s.fetched) >= gitPoll || s.hooked() {
-		heads, err := s.process.Ports().Repository.Fetch(ctx)
-		if err != nil {
-			return s.failed(err)
-		}
-		s.heads, s.fetched = heads, s.w.Now()
+		s.heads, s.fetched = nil, s.w.Now()
 	}
-	again, err := s.r.Pass(ctx, s.heads, scope)
+	again, err := s.r.Once(ctx, &s.heads, scope)
 	if scope == reconciler.Full {
 		s.full = now
 	}
@@ -258,6 +257,9 @@ func (s *run) look() {
 		if stands != s.stands { // what the reason says may count on for ever
 			s.stands, s.changed = stands, s.w.Now()
 		}
+		if d.Reason.Code == phase.RoomShort && s.calm {
+			s.needless = "waits for what is there: " + d.Reason.Text
+		}
 		now := stands + d.Reason.Text
 		if now == s.last {
 			continue
@@ -270,16 +272,16 @@ func (s *run) look() {
 }
 
 // sleep lets time pass until something may have changed: not longer than until the branches are looked at again.
-func (s *run) sleep(again time.Time) {
+func (s *run) sleep(ctx context.Context, again time.Time) {
 	now := s.w.Now()
 	until := phase.Earlier(phase.Earlier(again, now.Add(gitPoll)), s.people.next())
-	s.advance(now.Add(s.plan.Pace), func(until time.Time) bool { s.w.Advance(until); return false })
-	s.advance(until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
+	s.advance(ctx, now.Add(s.plan.Pace), func(until time.Time) bool { s.w.Advance(until); return false })
+	s.advance(ctx, until, func(until time.Time) bool { return s.w.Watch(s.m.To.Cluster, until, settle) })
 }
 
 // advance lets time pass until then, or until something changed, and meanwhile lets the daemon look after the weights:
 // every second, as it does, while that could change anything, and now and then otherwise.
-func (s *run) advance(until time.Time, pass func(time.Time) bool) {
+func (s *run) advance(ctx context.Context, until time.Time, pass func(time.Time) bool) {
 	for now := s.w.Now(); now.Before(until); now = s.w.Now() {
 		every := keepRarely
 		if s.w.Uneasy() {
@@ -292,7 +294,7 @@ func (s *run) advance(until time.Time, pass func(time.Time) bool) {
 		if pass(next) {
 			return
 		}
-		s.keepTraffic()
+		s.keepTraffic(ctx)
 	}
 }
 
@@ -305,6 +307,7 @@ func (s *run) calmDown() {
 	s.w.SetFaults(world.Faults{})
 	s.w.FailExecutions(0)
 	s.w.SetRequests(100)
+	s.w.FailJobs(0)
 	s.w.CrashAt(0, false)
 	s.people.mend()
 	s.changed = s.w.Now()
@@ -369,6 +372,9 @@ func (s *run) judge(r *Result) {
 	r.Counts, r.Breaches = s.w.Counts(), s.w.Breaches()
 	for _, b := range r.Breaches {
 		r.Failures = append(r.Failures, "BREACH "+b.String())
+	}
+	if s.needless != "" {
+		r.Failures = append(r.Failures, s.needless)
 	}
 	if r.End != s.goal.end && r.End != "interrupted" {
 		why := r.End

@@ -79,6 +79,7 @@ var mistakes = []struct {
 			return d.Kind == evidence.SecretStale
 		})
 	})},
+	{"sessions are not waited for", "singleton", func(c *reconciler.Config) { c.Edge = quiet{c.Edge} }},
 	{"a weight is set that nobody decided on", "traffic", func(c *reconciler.Config) { c.Edge = hasty{c.Edge} }},
 	{"the freeze is not waited for", "frozen", blind(func(e *evidence.Evidence) {
 		for i := range e.Freeze.Pipelines {
@@ -104,10 +105,23 @@ var mistakes = []struct {
 	{"what changed on the base branch is not brought over", "parity", blind(func(e *evidence.Evidence) {
 		e.Main.Behind, e.Main.Take, e.Main.Conflicts = 0, nil, nil
 	})},
+	{"a test has passed once it has begun", "tested", blind(func(e *evidence.Evidence) {
+		for i := range e.Smoke {
+			if e.Smoke[i].State == evidence.SmokeRunning || e.Smoke[i].State == evidence.SmokeFailed {
+				e.Smoke[i].State = evidence.SmokePassed
+			}
+		}
+	})},
 	{"errors of the new cluster are not seen", "retreat", func(c *reconciler.Config) {
 		c.Edge, c.Measurements = rosy{c.Edge}, content{}
 	}},
 	{"another principal goes when ours comes", "trust", func(c *reconciler.Config) { c.Roles = taking{c.Roles} }},
+	{"nobody looks whom roles no longer let in", "trust", blind(func(e *evidence.Evidence) {
+		for i := range e.Roles {
+			e.Roles[i].Lost = nil
+		}
+	})},
+	{"what people changed in the copy is overwritten before the freeze", "secrets", func(c *reconciler.Config) { c.Secrets = eager{c.Secrets} }},
 	{"silences mute more than git names", "silence", func(c *reconciler.Config) { c.Alarms = muting{c.Alarms} }},
 	{"silences are longer than allowed", "silence", func(c *reconciler.Config) { c.Alarms = lasting{c.Alarms} }},
 	{"a marker that was pushed counts", "traffic", func(c *reconciler.Config) { c.Pushed = true }},

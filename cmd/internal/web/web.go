@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,6 +22,8 @@ import (
 // Config is what the handler shows. Webhook may be nil; the rest is required.
 type Config struct {
 	Reports func() []reconciler.Report
+	// Text prints reports for people.
+	Text func(io.Writer, []reconciler.Report)
 	// Ready says why the daemon cannot do its work yet, or nil.
 	Ready   func() error
 	Metrics prometheus.Gatherer
@@ -28,7 +31,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Handler serves /healthz, /readyz, /metrics, /api/v1/migrations and /webhook.
+// Handler serves /healthz, /readyz, /metrics, /status, /api/v1/migrations and /webhook.
 func Handler(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -47,6 +50,10 @@ func Handler(c Config) http.Handler {
 		if err := json.NewEncoder(w).Encode(c.Reports()); err != nil {
 			c.Log.WarnContext(r.Context(), "answer not written", "path", r.URL.Path, "error", err)
 		}
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		c.Text(w, c.Reports())
 	})
 	if c.Webhook != nil {
 		mux.Handle("/webhook", c.Webhook)

@@ -44,6 +44,7 @@ type Upstream struct {
 // Trouble is what goes wrong at an upstream. The zero value is a good day.
 type Trouble struct {
 	Fail    float64       `json:"fail"`    // share of the requests that are answered with 500, 0 to 1; health checks pass
+	Silent  float64       `json:"silent"`  // share of the requests that are never answered, 0 to 1: their connections end
 	Latency time.Duration `json:"latency"` // how long each answer takes, health checks apart; in nanoseconds as JSON
 	Down    bool          `json:"down"`    // no answer to anything, health checks neither
 }

@@ -46,7 +46,7 @@ func TestAnswers(t *testing.T) {
 			for call, err := range map[string]error{
 				"list silences":  listErr,
 				"silence alarms": createErr,
-				"read silence":   c.Expire(t.Context(), "4f2cbf3c-5e1f-4e83-8bd8-9b8b8b4b7c5e"),
+				"read silence":   c.Expire(t.Context(), "4f2cbf3c-5e1f-4e83-8bd8-9b8b8b4b7c5e", "o"),
 			} {
 				if !errors.Is(err, test.want) || !strings.HasPrefix(err.Error(), call) {
 					t.Errorf("%s: %v, want the call's name and one that is %v", call, err, test.want)
@@ -81,14 +81,14 @@ func TestExpireOfOneThatEndsMeanwhile(t *testing.T) {
 			status(500, `"silence already expired"`)(w, r)
 			return
 		}
-		status(200, `{"id": "x", "status": {"state": "`+state+`"}}`)(w, r)
+		status(200, `{"id": "x", "createdBy": "o", "status": {"state": "`+state+`"}}`)(w, r)
 	}))
 	defer server.Close()
 	c, err := New(Config{URL: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Expire(t.Context(), "4f2cbf3c-5e1f-4e83-8bd8-9b8b8b4b7c5e"); err != nil {
+	if err := c.Expire(t.Context(), "4f2cbf3c-5e1f-4e83-8bd8-9b8b8b4b7c5e", "o"); err != nil {
 		t.Error(err)
 	}
 }

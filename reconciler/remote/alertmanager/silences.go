@@ -22,15 +22,13 @@ const skew = time.Minute
 
 // Silences lists the active silences whose creator is exactly the owner, sorted by id.
 func (c *Client) Silences(ctx context.Context, owner string) ([]evidence.Silence, error) {
-	ctx, cancel := c.deadline(ctx)
-	defer cancel()
-	answer, err := c.silences.GetSilences(silence.NewGetSilencesParamsWithContext(ctx))
+	all, err := c.of(ctx, owner)
 	if err != nil {
-		return nil, fmt.Errorf("list silences: %w", translated(err))
+		return nil, fmt.Errorf("list silences: %w", err)
 	}
 	var list []evidence.Silence
-	for _, s := range answer.Payload {
-		if s == nil || state(s) != models.SilenceStatusStateActive || value(s.CreatedBy) != owner {
+	for _, s := range all {
+		if state(s) != models.SilenceStatusStateActive {
 			continue
 		}
 		list = append(list, evidence.Silence{
@@ -38,13 +36,40 @@ func (c *Client) Silences(ctx context.Context, owner string) ([]evidence.Silence
 			Starts: time.Time(value(s.StartsAt)).UTC(), Ends: time.Time(value(s.EndsAt)).UTC(),
 		})
 	}
-	slices.SortFunc(list, func(a, b evidence.Silence) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
 
-// Silence creates the silence, or, if it has an id, changes that one, and returns its id. An active silence keeps its
-// begin. A change of matchers, and a change of one that has ended, gives a new id. Failing with failure.ErrRefused, it
-// says what is wrong with the matchers, the times or the owner.
+// of lists the silences whose creator is exactly the owner, in any state, sorted by id.
+func (c *Client) of(ctx context.Context, owner string) ([]*models.GettableSilence, error) {
+	ctx, cancel := c.deadline(ctx)
+	defer cancel()
+	answer, err := c.silences.GetSilences(silence.NewGetSilencesParamsWithContext(ctx))
+	if err != nil {
+		return nil, translated(err)
+	}
+	all := slices.DeleteFunc(answer.Payload, func(s *models.GettableSilence) bool { return s == nil || value(s.CreatedBy) != owner })
+	slices.SortFunc(all, func(a, b *models.GettableSilence) int { return cmp.Compare(value(a.ID), value(b.ID)) })
+	return all, nil
+}
+
+// standing is the id of the owner's silence with these matchers that has not ended; "" if there is none.
+func (c *Client) standing(ctx context.Context, owner string, matchers []string) (string, error) {
+	all, err := c.of(ctx, owner)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if state(s) != models.SilenceStatusStateExpired && slices.Equal(fromModel(s.Matchers), matchers) {
+			return value(s.ID), nil
+		}
+	}
+	return "", nil
+}
+
+// Silence creates the silence, or changes the one of its id, and returns its id. Without an id it changes the one of the
+// same owner with the same matchers that has not ended: a creation whose answer was lost, or one that Alertmanager, whose
+// clock is behind, has not begun yet. One that stands keeps its begin. A change of matchers, and a change of one that has
+// ended, gives a new id. Failing with failure.ErrRefused, it says what is wrong with the matchers, the times or the owner.
 func (c *Client) Silence(ctx context.Context, s evidence.Silence) (string, error) {
 	matchers, err := parsed(s.Matchers)
 	if err != nil {
@@ -57,6 +82,11 @@ func (c *Client) Silence(ctx context.Context, s evidence.Silence) (string, error
 	if !starts.After(time.Now()) {
 		starts = starts.Add(-skew)
 	}
+	if s.ID == "" {
+		if s.ID, err = c.standing(ctx, s.Owner, fromModel(toModel(matchers))); err != nil {
+			return "", fmt.Errorf("silence alarms: %w", err)
+		}
+	}
 	if s.ID != "" {
 		switch have, err := c.get(ctx, s.ID); {
 		case errors.Is(err, failure.ErrNotFound):
@@ -67,6 +97,8 @@ func (c *Client) Silence(ctx context.Context, s evidence.Silence) (string, error
 			return "", fmt.Errorf("change silence %s: %w: it is of %q", s.ID, failure.ErrRefused, value(have.CreatedBy))
 		case state(have) == models.SilenceStatusStateActive:
 			starts = time.Time(value(have.StartsAt))
+		case state(have) == models.SilenceStatusStatePending && starts.After(time.Time(value(have.StartsAt))):
+			starts = time.Time(value(have.StartsAt)) // it shall not be put off with every try
 		}
 	}
 	ctx, cancel := c.deadline(ctx)
@@ -87,19 +119,23 @@ func (c *Client) Silence(ctx context.Context, s evidence.Silence) (string, error
 	return answer.Payload.SilenceID, nil
 }
 
-// Expire ends a silence now. One that has ended, or that Alertmanager has forgotten, is no error.
-func (c *Client) Expire(ctx context.Context, id string) error {
-	if ended, err := c.ended(ctx, id); err != nil {
+// Expire ends a silence of an owner now. One that has ended, or that Alertmanager has forgotten, is no error; one of
+// another owner is failure.ErrRefused.
+func (c *Client) Expire(ctx context.Context, id, owner string) error {
+	switch ended, of, err := c.ended(ctx, id); {
+	case err != nil:
 		return fmt.Errorf("read silence %s: %w", id, err)
-	} else if ended {
+	case ended:
 		return nil
+	case of != owner:
+		return fmt.Errorf("expire silence %s: %w: it is of %q", id, failure.ErrRefused, of)
 	}
 	err := c.expire(ctx, id)
 	if err == nil {
 		return nil
 	}
 	// Older versions answer 500 for one that has ended: it may have, just now.
-	if ended, again := c.ended(ctx, id); again == nil && ended {
+	if ended, _, again := c.ended(ctx, id); again == nil && ended {
 		return nil
 	}
 	return fmt.Errorf("expire silence %s: %w", id, err)
@@ -112,12 +148,16 @@ func (c *Client) expire(ctx context.Context, id string) error {
 	return translated(err)
 }
 
-func (c *Client) ended(ctx context.Context, id string) (bool, error) {
+// ended tells whether a silence mutes nothing any more, and else whose it is.
+func (c *Client) ended(ctx context.Context, id string) (ended bool, owner string, err error) {
 	s, err := c.get(ctx, id)
 	if errors.Is(err, failure.ErrNotFound) {
-		return true, nil
+		return true, "", nil
 	}
-	return err == nil && state(s) == models.SilenceStatusStateExpired, err
+	if err != nil {
+		return false, "", err
+	}
+	return state(s) == models.SilenceStatusStateExpired, value(s.CreatedBy), nil
 }
 
 func (c *Client) get(ctx context.Context, id string) (*models.GettableSilence, error) {

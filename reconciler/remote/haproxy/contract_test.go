@@ -3,6 +3,7 @@ package haproxy
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,10 +15,27 @@ func TestContract(t *testing.T) {
 	l := labtest.Get(t)
 	contract.Edge(t, func(t *testing.T) contract.EdgeWorld {
 		e := l.NewEdge(t)
+		first := new(tap)
 		return contract.EdgeWorld{
-			Fleet: newFleet(t, e), Names: e.Names(), Backend: e.Backend, From: e.From, To: e.To,
+			Fleet: through(t, e, first), Names: e.Names(), Backend: e.Backend, From: e.From, To: e.To,
 			Send:   func(t *testing.T, proxy string, n int) { send(t, e.Proxy(t, proxy).Frontend, n) },
 			Fail:   func(t *testing.T, share float64) { e.Trouble(t, labtest.New, labtest.Trouble{Fail: share}) },
+			Ignore: func(t *testing.T, share float64) { e.Trouble(t, labtest.New, labtest.Trouble{Silent: share}) },
+			Down:   func(t *testing.T) { e.Trouble(t, labtest.New, labtest.Trouble{Down: true}) },
+			Guard: func(t *testing.T, proxy string) {
+				if proxy != e.Proxies[0].Name {
+					t.Fatalf("only %s can be guarded", e.Proxies[0].Name)
+				}
+				first.guarded.Store(true)
+			},
+			Mislay: func(t *testing.T, proxy string) {
+				admin := e.Proxy(t, proxy).Admin
+				tell(t, admin, fmt.Sprintf("set server %s/%s state maint", e.Backend, e.To))
+				_, err := run(t.Context(), admin, 10*time.Second, fmt.Sprintf("del server %s/%s", e.Backend, e.To))
+				if err == nil || !strings.Contains(err.Error(), "Server deleted") { // it says so as it says what is wrong
+					t.Fatalf("delete the server: %v", err)
+				}
+			},
 			Stop:   func(t *testing.T, proxy string) { e.Stop(t, proxy) },
 			Start:  func(t *testing.T, proxy string) { e.Start(t, proxy) },
 			Reload: func(t *testing.T, proxy string) { e.Reload(t, proxy) },

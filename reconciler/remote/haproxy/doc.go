@@ -1,9 +1,10 @@
 // Package haproxy sets and reads the weights of a fleet of edge proxies (steps 14 and 15), through HAProxy's runtime API,
 // the stats socket.
 //
-// The promise: a weight is set at every proxy or at none. SetWeight asks every proxy before it changes one, reads back
-// what it set over a new connection, and puts back what it changed when one of them fails. What is read is HAProxy's
-// own word of one process, never mixed from two.
+// The promise: a weight is raised at every proxy or at none. SetWeight asks every proxy before it raises one, reads back
+// what it set over a new connection, and puts back what it raised when one of them fails. Lowering is done wherever it can
+// be: traffic that has to go back does not wait for the last proxy. What is read is HAProxy's own word of one process,
+// never mixed from two.
 //
 // The order: weights are absolute (0 to 256 for HAProxy; 100 in all for us), and both servers of a proxy change in one
 // command line. A weight is a level, not an event: HAProxy forgets it at a reload, so the reconciler reads the fleet at

@@ -56,28 +56,45 @@ func New(c Config) (*Fleet, error) {
 }
 
 // Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
-// answer is in the list, with the reason. It fails with failure.ErrNotFound for a name without an address, and if a
-// proxy has no such backend or server.
+// answer, or answers without these servers, is in the list, with the reason: what is wrong with one must not hide the
+// others. It fails with failure.ErrNotFound for a name without an address; and with failure.ErrNotFound or
+// failure.ErrRefused if all proxies say so, because then it is the names that are wrong.
 func (f *Fleet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	proxies := make([]evidence.Proxy, len(names))
-	err := f.check(names, backend, from, to)
-	if err == nil {
-		err = each(names, func(i int, name string) error {
-			s, err := f.read(ctx, name, backend)
-			if err == nil {
-				proxies[i], err = s.proxy(name, from, to)
-			}
-			if errors.Is(err, failure.ErrTransient) && ctx.Err() == nil {
-				reason := strings.TrimPrefix(err.Error(), failure.ErrTransient.Error()+": ")
-				proxies[i], err = evidence.Proxy{Name: name, Unreachable: reason}, nil
-			}
-			return err
-		})
-	}
+	proxies, err := f.look(ctx, names, backend, from, to)
 	if err != nil {
 		return nil, fmt.Errorf("read backend %s: %w", backend, err)
 	}
 	return proxies, nil
+}
+
+func (f *Fleet) look(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	if err := f.check(names, backend, from, to); err != nil {
+		return nil, err
+	}
+	proxies, failures := make([]evidence.Proxy, len(names)), make([]error, len(names))
+	err := each(names, func(i int, name string) error {
+		s, err := f.read(ctx, name, backend)
+		if err == nil {
+			proxies[i], err = s.proxy(name, from, to)
+		}
+		failures[i] = err
+		return err
+	})
+	if err != nil && (ctx.Err() != nil || areAll(failures, failure.ErrNotFound) || areAll(failures, failure.ErrRefused)) {
+		return nil, err
+	}
+	for i, failed := range failures {
+		if failed != nil {
+			reason := strings.TrimPrefix(failed.Error(), failure.ErrTransient.Error()+": ")
+			proxies[i] = evidence.Proxy{Name: names[i], Unreachable: reason}
+		}
+	}
+	return proxies, nil
+}
+
+// areAll tells whether every proxy failed in the same way.
+func areAll(failures []error, kind error) bool {
+	return !slices.ContainsFunc(failures, func(err error) bool { return !errors.Is(err, kind) })
 }
 
 // read asks one proxy. A process that ends is no answer: the one that took over has other weights.

@@ -121,9 +121,9 @@ func TestIsUp(t *testing.T) {
 
 func TestParseStats(t *testing.T) {
 	const info = "Name: HAProxy\nStopping: 0\nStart_time_sec: 1795640015.392399\n\n"
-	const table = "# pxname,svname,stot,scur,status,econ,eresp,rtime,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,desc,uweight,\n"
-	const old = "api,old,9,2,UP,1,2,7,1,2,3,4,5,6,\"a \"\"b\"\", c\",75,\n"
-	const next = "api,new,0,0,DOWN,0,0,0,0,0,0,0,0,0,,25,\n\n"
+	const table = "# pxname,svname,stot,scur,status,lastchg,econ,eresp,rtime,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,desc,uweight,\n"
+	const old = "api,old,9,2,UP,30,1,2,7,1,2,3,4,5,6,\"a \"\"b\"\", c\",75,\n"
+	const next = "api,new,0,0,DOWN,4,0,0,0,0,0,0,0,0,0,,25,\n\n"
 	s, err := parseStats(info + table + old + next)
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestParseStats(t *testing.T) {
 		t.Errorf("started at %s, want %s", p.Started, want)
 	}
 	f := p.From
-	if f.Sessions != 9 || f.Current != 2 || f.Requests != 21 || f.Errors != 8 || f.Latency != 7 || f.Weight != 75 || !f.Up || p.To.Up {
+	if f.Sessions != 9 || f.Current != 2 || f.Requests != 24 || f.Answered != 21 || f.Errors != 8 || f.For != 30*time.Second || p.To.For != 4*time.Second || f.Latency != 7 || f.Weight != 75 || !f.Up || p.To.Up {
 		t.Errorf("servers are %+v and %+v", p.From, p.To)
 	}
 	for name, answer := range map[string]string{
@@ -146,7 +146,7 @@ func TestParseStats(t *testing.T) {
 		"a short row":   info + table + "api,old,9\n",
 		"no start":      table + old + next,
 		"no such field": info + "# pxname,svname,\napi,old,\napi,new,\n",
-		"a tcp backend": info + table + "api,old,9,2,UP,1,2,7,,,,,,,,75,\n" + next,
+		"a tcp backend": info + table + "api,old,9,2,UP,30,1,2,7,,,,,,,,75,\n" + next,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := parseStats(answer)

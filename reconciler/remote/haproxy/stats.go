@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,16 +99,22 @@ func (s stats) weights(from, to string) (weights, error) {
 func (s stats) server(name string) (evidence.Server, error) {
 	fields := s.servers[name]
 	e := evidence.Server{Name: name, Up: isUp(fields["status"]), State: fields["status"]}
+	var since int64
+	// econ: no connection after all retries; eresp: no answer in time, or the connection broke, or the answer was none.
+	// HAProxy answers these itself, and counts no hrsp for the server. A connection that was reset may count twice.
+	answered := []string{"hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"}
+	unanswered := []string{"econ", "eresp"}
 	for _, sum := range []struct {
 		into    *int64
 		columns []string
 	}{
 		{&e.Sessions, []string{"stot"}},
 		{&e.Current, []string{"scur"}},
-		{&e.Requests, []string{"hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"}},
-		// econ: no connection after all retries; eresp: the connection broke, or the answer was none.
-		{&e.Errors, []string{"hrsp_5xx", "econ", "eresp"}},
+		{&e.Answered, answered},
+		{&e.Requests, slices.Concat(answered, unanswered)},
+		{&e.Errors, slices.Concat([]string{"hrsp_5xx"}, unanswered)},
 		{&e.Latency, []string{"rtime"}},
+		{&since, []string{"lastchg"}},
 	} {
 		for _, column := range sum.columns {
 			value, err := strconv.ParseInt(fields[column], 10, 64)
@@ -117,6 +124,7 @@ func (s stats) server(name string) (evidence.Server, error) {
 			*sum.into += value
 		}
 	}
+	e.For = time.Duration(since) * time.Second
 	return e, nil
 }
 
@@ -142,4 +150,9 @@ func (w weights) shares() (from, to int) {
 	}
 	to = min(99, max(1, (200*w.to+sum)/(2*sum)))
 	return 100 - to, to
+}
+
+// above tells whether server to has a larger part of the traffic.
+func (w weights) above(other weights) bool {
+	return w.to*(other.from+other.to) > other.to*(w.from+w.to)
 }

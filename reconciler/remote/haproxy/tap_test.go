@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"cutover/reconciler/contract/labtest"
@@ -18,6 +19,8 @@ type tap struct {
 
 	// prefix is put before what the client says.
 	prefix string
+	// guarded has the client's connections be of level operator from now on: they may read, and set nothing.
+	guarded atomic.Bool
 	// lose cuts the connection after the proxy obeyed a command with this word in it, before its answer.
 	lose string
 	// refuse cuts connections with this word in the command, so that the proxy never hears it.
@@ -65,7 +68,11 @@ func (p *tap) forward(client net.Conn) {
 		return
 	}
 	defer func() { _ = proxy.Close() }()
-	if _, err := io.WriteString(proxy, p.prefix+line); err != nil {
+	prefix := p.prefix
+	if p.guarded.Load() {
+		prefix = "operator;"
+	}
+	if _, err := io.WriteString(proxy, prefix+line); err != nil {
 		return
 	}
 	answer, err := io.ReadAll(proxy)
@@ -76,5 +83,5 @@ func (p *tap) forward(client net.Conn) {
 		p.once.Do(p.after)
 	}
 	// A prefix that is a command has an empty answer of its own.
-	_, _ = client.Write(answer[strings.Count(p.prefix, ";"):])
+	_, _ = client.Write(answer[strings.Count(prefix, ";"):])
 }

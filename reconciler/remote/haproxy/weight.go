@@ -9,10 +9,12 @@ import (
 	"cutover/reconciler/failure"
 )
 
-// SetWeight gives server to the weight, in percent, and server from the rest of 100 at every named proxy, or at none:
-// after an error those that may have changed are put back, also when ctx has ended. The error says which proxy failed
-// how, and which were put back. It fails with failure.ErrTransient if a proxy does not answer, with failure.ErrNotFound
-// for a name without an address, a backend or a server that is not there, and with failure.ErrRefused if HAProxy refuses.
+// SetWeight gives server to the weight, in percent, and server from the rest of 100 at every named proxy. A weight is
+// raised at all proxies or at none: unless all of them answer none is raised, and after an error those that may have been
+// raised are put back, also when ctx has ended. Lowering is done wherever it can be, and never put back: the weight that
+// is left may be one that fails. The error says which proxy failed how, and which were put back. It fails with
+// failure.ErrTransient if a proxy does not answer, with failure.ErrNotFound for a name without an address, a backend or a
+// server that is not there, and with failure.ErrRefused if HAProxy refuses.
 func (f *Fleet) SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error {
 	err := f.setWeight(ctx, names, backend, from, to, weight)
 	if err != nil {
@@ -33,30 +35,43 @@ func (f *Fleet) setWeight(ctx context.Context, names []string, backend, from, to
 	if err := f.check(names, backend, from, to); err != nil {
 		return err
 	}
+	b := balance{fleet: f, backend: backend, from: from, to: to}
+	want := weights{from: 100 - weight, to: weight}
 	before := make([]weights, len(names))
-	if err := each(names, func(i int, name string) error {
+	answers := make([]bool, len(names))
+	silent := each(names, func(i int, name string) error {
 		s, err := f.read(ctx, name, backend)
 		if err == nil {
 			before[i], err = s.weights(from, to)
 		}
+		answers[i] = err == nil
 		return err
-	}); err != nil {
-		return fmt.Errorf("%w; no proxy was changed", err)
-	}
-	b := balance{fleet: f, backend: backend, from: from, to: to}
-	tried := make([]bool, len(names))
-	want := weights{from: 100 - weight, to: weight}
-	err := each(names, func(i int, name string) error {
-		if before[i] == want {
+	})
+	changed := make([]bool, len(names))
+	failed := each(names, func(i int, name string) error {
+		switch {
+		case !answers[i]:
+			return nil // it has been told
+		case silent != nil && !before[i].above(want):
+			return nil
+		case before[i] == want:
 			return b.verify(ctx, name, want)
 		}
-		tried[i] = true
+		changed[i] = true
 		return b.set(ctx, name, want)
 	})
+	err := oneLine([]error{silent, failed})
 	if err == nil {
 		return nil
 	}
-	return b.putBack(context.WithoutCancel(ctx), err, names, before, tried)
+	raised := make([]bool, len(names))
+	for i := range names {
+		raised[i] = changed[i] && !before[i].above(want)
+	}
+	if slices.Contains(changed, true) && !slices.Contains(raised, true) {
+		return fmt.Errorf("%w; what could be lowered stays so", err)
+	}
+	return b.putBack(context.WithoutCancel(ctx), err, names, before, raised)
 }
 
 // balance is the two servers of a backend.
@@ -95,11 +110,11 @@ func (b balance) verify(ctx context.Context, name string, want weights) error {
 	return nil
 }
 
-// putBack gives the proxies that may have changed the weights that they had, and adds to cause how that went.
-func (b balance) putBack(ctx context.Context, cause error, names []string, before []weights, tried []bool) error {
+// putBack gives the proxies that may have been raised the weights that they had, and adds to cause how that went.
+func (b balance) putBack(ctx context.Context, cause error, names []string, before []weights, raised []bool) error {
 	var changed, done []string
 	for i, name := range names {
-		if tried[i] {
+		if raised[i] {
 			changed = append(changed, name)
 		}
 	}
@@ -115,7 +130,7 @@ func (b balance) putBack(ctx context.Context, cause error, names []string, befor
 			done = append(done, name)
 		}
 	}
-	text := "no proxy was changed"
+	text := "no proxy was raised"
 	if len(done) > 0 {
 		text = "put back: " + strings.Join(done, ", ")
 	}

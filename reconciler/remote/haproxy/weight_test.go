@@ -122,7 +122,7 @@ func TestHangingSocket(t *testing.T) {
 	e.Hang(t, "edge-2")
 	begun := time.Now()
 	err = f.SetWeight(t.Context(), e.Names(), e.Backend, e.From, e.To, 50)
-	says(t, err, failure.ErrTransient, "proxy edge-2: temporary failure: no answer from "+e.Proxies[1].Admin, "no proxy was changed")
+	says(t, err, failure.ErrTransient, "proxy edge-2: temporary failure: no answer from "+e.Proxies[1].Admin, "no proxy was raised")
 	proxies, err := f.Proxies(t.Context(), e.Names(), e.Backend, e.From, e.To)
 	if err != nil {
 		t.Fatal(err)

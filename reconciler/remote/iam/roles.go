@@ -15,7 +15,7 @@ import (
 	"cutover/reconciler/failure"
 )
 
-// Role tells whether the role trusts the principal, an ARN, and if Trust cannot succeed, why.
+// Role tells whom the role lets in, whether the principal, an ARN, is among them, and if Trust cannot succeed, why.
 func (c *Client) Role(ctx context.Context, name, principal string) (evidence.Role, error) {
 	role := evidence.Role{Name: name}
 	text, err := c.document(ctx, name)
@@ -31,7 +31,8 @@ func (c *Client) Role(ctx context.Context, name, principal string) (evidence.Rol
 		role.Problem = "its trust policy cannot be read: " + err.Error()
 		return role, nil
 	}
-	role.Trusts = p.trusts(principal)
+	role.Principals = p.lets()
+	role.Trusts = p.trusts(principal) && p.denies(principal) == ""
 	if _, err := c.trusted(p, principal); err != nil {
 		role.Problem = err.Error()
 	}

@@ -19,6 +19,33 @@ func (p policy) trusts(principal string) bool {
 	return false
 }
 
+// lets lists those whom a statement allows something, with or without conditions, and whom none denies it.
+func (p policy) lets() []string {
+	var out []string
+	for _, s := range p.statements {
+		if s.text("Effect") != "Allow" {
+			continue
+		}
+		for _, principal := range s.principals() {
+			if p.denies(principal) == "" {
+				out = append(out, principal)
+			}
+		}
+		var byKind map[string]json.RawMessage
+		_ = json.Unmarshal(s.fields["Principal"], &byKind) // a text names AWS principals
+		for kind, raw := range byKind {
+			if kind == "AWS" {
+				continue
+			}
+			for _, name := range oneOrMore(raw) {
+				out = append(out, kind+" "+name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // denies says how the policy denies the principal, or "". A Deny for everybody or for its account counts without conditions
 // only: with one, it was meant for all and nothing is known of ours.
 func (p policy) denies(principal string) string {

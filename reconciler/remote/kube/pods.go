@@ -30,7 +30,7 @@ func (k *Cluster) Pods(ctx context.Context, namespace string, selector map[strin
 			return nil
 		}
 		pods = append(pods, object.Pod{
-			Name: pod.Name, Ready: isReady(pod), Terminating: terminating, Annotations: pod.Annotations,
+			Name: pod.Name, Ready: isReady(pod), Terminating: terminating, Scheduled: pod.Spec.NodeName != "", Annotations: pod.Annotations,
 		})
 		return nil
 	})

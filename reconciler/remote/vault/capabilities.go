@@ -100,38 +100,3 @@ func (r root) toCopy(paths []string) []need {
 
 // config is where version 2 of the engine has its configuration.
 func (r root) config() string { return r.mount + "config" }
-
-// missingRole says in a sentence which of the roles that secret-sync will log in by is missing, or which of their
-// policies; "" if none is.
-func (c *Client) missingRole(ctx context.Context) (string, error) {
-	for _, role := range c.syncRoles {
-		answer, err := c.read(ctx, role)
-		switch {
-		case errors.Is(err, errDenied):
-			return "the token's policies lack read on " + role, nil
-		case err != nil && !errors.Is(err, failure.ErrRefused):
-			return "", err
-		case err != nil, answer == nil:
-			return fmt.Sprintf("the role %s of secret-sync does not exist", role), nil
-		}
-		policies, err := texts("read "+role, answer.Data["token_policies"])
-		if err != nil {
-			return "", err
-		}
-		if len(policies) == 0 {
-			return fmt.Sprintf("the role %s of secret-sync has no policies", role), nil
-		}
-		for _, policy := range policies {
-			answer, err := c.read(ctx, "sys/policies/acl/"+policy)
-			switch {
-			case errors.Is(err, errDenied):
-				return "the token's policies lack read on sys/policies/acl/" + policy, nil
-			case err != nil && !errors.Is(err, failure.ErrNotFound):
-				return "", err
-			case answer == nil:
-				return fmt.Sprintf("the policy %s of the role %s does not exist", policy, role), nil
-			}
-		}
-	}
-	return "", nil
-}

@@ -53,6 +53,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
+	config.HttpClient.Transport = genuine{config.HttpClient.Transport} // the API itself wants to see the bare one until here
 	// What the environment says is for people's own command line.
 	client.ClearToken()
 	client.ClearNamespace()

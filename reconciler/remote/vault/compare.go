@@ -16,12 +16,14 @@ import (
 
 // pair is the two roots of a tree, and the values of git's by path and key.
 type pair struct {
-	from, to root
-	set      map[string]map[string]string
+	from, to  root
+	set       map[string]map[string]string
+	overwrite bool
 }
 
 // pair resolves a tree.
 func (c *Client) pair(ctx context.Context, t evidence.SecretTree) (p pair, err error) {
+	p.overwrite = t.Overwrite
 	if p.set, err = overrides(t.Set); err != nil {
 		return p, err
 	}
@@ -74,9 +76,6 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 	if err != nil {
 		return out, err
 	}
-	if out.Denied, err = c.missingRole(ctx); err != nil || out.Denied != "" {
-		return out, err
-	}
 	if out.Denied, err = c.denied(ctx, []need{p.from.toList(), p.to.toList()}); err != nil || out.Denied != "" {
 		return out, err
 	}
@@ -98,9 +97,13 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 		return out, err
 	}
 	all := slices.Compact(slices.Sorted(slices.Values(slices.Concat(originals, copies))))
+	out.SyncUnchecked = len(c.syncRoles) == 0
+	if out.Denied, err = c.deniedSync(ctx, p.to.toSync(all)); err != nil || out.Denied != "" {
+		return out, err
+	}
 	found := make([]compared, len(all))
 	err = each(ctx, all, func(ctx context.Context, i int, rel string) (err error) {
-		found[i], err = c.compareOne(ctx, p, rel)
+		found[i], err = c.compareOne(ctx, p, rel, has(originals, rel), has(copies, rel))
 		return err
 	})
 	if err != nil {
@@ -128,11 +131,16 @@ func (c *Client) compare(ctx context.Context, t evidence.SecretTree) (out eviden
 func without(names, others []string) []string {
 	var out []string
 	for _, name := range names {
-		if _, ok := slices.BinarySearch(others, name); !ok {
+		if !has(others, name) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+func has(sorted []string, name string) bool {
+	_, ok := slices.BinarySearch(sorted, name)
+	return ok
 }
 
 // compared is what was found out about one path.
@@ -142,12 +150,13 @@ type compared struct {
 	different []evidence.SecretDifference
 }
 
-func (c *Client) compareOne(ctx context.Context, p pair, rel string) (out compared, err error) {
-	original, err := c.hashed(ctx, p.from, rel)
+// compareOne compares a path that was listed below one of the roots, or below both.
+func (c *Client) compareOne(ctx context.Context, p pair, rel string, inFrom, inTo bool) (out compared, err error) {
+	original, err := c.hashed(ctx, p.from, rel, inFrom)
 	if err != nil {
 		return out, err
 	}
-	copied, err := c.hashed(ctx, p.to, rel)
+	copied, err := c.hashed(ctx, p.to, rel, inTo)
 	if err != nil {
 		return out, err
 	}
@@ -208,8 +217,12 @@ type hashed struct {
 	keys   map[string]digest
 }
 
-func (c *Client) hashed(ctx context.Context, r root, rel string) (hashed, error) {
-	s, err := c.readSecretAt(ctx, r, rel)
+// hashed reads a secret; one that was not listed is none.
+func (c *Client) hashed(ctx context.Context, r root, rel string, listed bool) (hashed, error) {
+	if !listed {
+		return hashed{}, nil
+	}
+	s, err := c.readListed(ctx, r, rel)
 	if err != nil || !s.exists {
 		return hashed{}, err
 	}

@@ -26,7 +26,8 @@ type Config struct {
 	// Auth is how to log in.
 	Auth Auth
 	// SyncRoles are the auth roles by which secret-sync will read the copy, as paths such as
-	// auth/kubernetes-prod2/role/secret-sync. Compare says so if one of them, or a policy that one names, is missing.
+	// auth/kubernetes-prod2/role/secret-sync. Compare says so if one of them, or a policy that one names, is missing, or if
+	// these policies do not let it read the copy. What the identity of who logs in adds to them is not known.
 	SyncRoles []string
 	// Timeout bounds one request; default 15s.
 	Timeout time.Duration

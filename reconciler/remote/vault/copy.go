@@ -54,20 +54,13 @@ func (c *Client) copyOne(ctx context.Context, p pair, rel string) error {
 	if err != nil {
 		return err
 	}
-	want := maps.Clone(copied.data) // what only the copy has is left alone
-	if want == nil {
-		want = map[string]any{}
-	}
-	maps.Copy(want, original.data)
-	for key, value := range p.set[rel] {
-		want[key] = value
-	}
+	want := p.wanted(rel, original.data, copied.data)
 	loses, same, err := c.judge(rel, copied, want)
 	if err != nil {
 		return err
 	}
 	if p.to.versioned {
-		return c.copyVersioned(ctx, p, rel, want, copied.version, loses, same)
+		return c.copyVersioned(ctx, p, rel, want, copied, loses, same)
 	}
 	if same {
 		return nil
@@ -79,6 +72,22 @@ func (c *Client) copyOne(ctx context.Context, p pair, rel string) error {
 	}
 	_, err = c.write(ctx, p.to.data(rel), want)
 	return err
+}
+
+// wanted is what a copy should hold. What only the copy has is left alone, and before the freeze what people changed in it.
+func (p pair) wanted(rel string, original, copied map[string]any) map[string]any {
+	want := map[string]any{}
+	if p.overwrite {
+		maps.Copy(want, copied)
+		maps.Copy(want, original)
+	} else {
+		maps.Copy(want, original)
+		maps.Copy(want, copied)
+	}
+	for key, value := range p.set[rel] {
+		want[key] = value
+	}
+	return want
 }
 
 // judge tells whether a copy is as it should be, and whether a value of it would be replaced.
@@ -98,20 +107,17 @@ func (c *Client) judge(rel string, copied secret, want map[string]any) (loses, s
 }
 
 // copyVersioned writes settings, and then a new version on top of the one that was read.
-func (c *Client) copyVersioned(ctx context.Context, p pair, rel string, want map[string]any, version int64, loses, same bool) error {
-	before := noSettings
-	var err error
-	if p.from.versioned {
-		if before, err = c.readSettings(ctx, p.from, rel); err != nil {
-			return err
-		}
-	}
+func (c *Client) copyVersioned(ctx context.Context, p pair, rel string, want map[string]any, copied secret, loses, same bool) error {
 	after, err := c.readSettings(ctx, p.to, rel)
 	if err != nil {
 		return err
 	}
 	wanted := after
-	if p.from.versioned {
+	if p.from.versioned && (p.overwrite || !copied.exists) {
+		before, err := c.readSettings(ctx, p.from, rel)
+		if err != nil {
+			return err
+		}
 		wanted = before.wanted(after)
 	}
 	if !after.equal(wanted) {
@@ -129,7 +135,7 @@ func (c *Client) copyVersioned(ctx context.Context, p pair, rel string, want map
 	}
 	_, err = c.write(ctx, p.to.data(rel), map[string]any{
 		"data":    want,
-		"options": map[string]any{"cas": version},
+		"options": map[string]any{"cas": copied.version},
 	})
 	return err
 }

@@ -1,8 +1,8 @@
 // Package vault is the adapter to HashiCorp Vault's key-value secrets engine, versions 1 and 2.
 //
 // The promise: an answer is complete or it is an error. A folder that cannot be listed, a secret that cannot be read
-// or a name that cannot be asked for fails the whole call, so that nobody takes a part of the secrets for all of
-// them. Values are compared by a keyed hash whose key dies with the process, and are held no longer than it takes to
+// or is gone since it was listed, a name that cannot be asked for, or an answer that is not Vault's own fails the whole
+// call, so that nobody takes a part of the secrets for all of them. Values are compared by a keyed hash whose key dies with the process, and are held no longer than it takes to
 // hash or to copy them; no error, log line or result quotes one.
 //
 // The order: Compare, then Copy of the paths in which it found differences. Copy reads each secret again and writes

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
 
 	"cutover/reconciler/failure"
 )
+
+// foreign is said of an answer that Vault does not give.
+const foreign = "the answer is not Vault's: is there a proxy in front of it?"
 
 // errDenied is failure.ErrRefused because of a policy.
 var errDenied = fmt.Errorf("%w: permission denied", failure.ErrRefused)
@@ -21,9 +25,12 @@ func translate(err error) error {
 		return nil
 	}
 	var answer *api.ResponseError
+	var request *url.Error
 	switch {
 	case errors.As(err, &answer):
 		return answered(answer)
+	case errors.As(err, &request) && (errors.Is(err, failure.ErrNotFound) || errors.Is(err, failure.ErrTransient)):
+		return request.Err // of genuine
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
@@ -37,7 +44,7 @@ func answered(a *api.ResponseError) error {
 	said := "Vault gave no reason"
 	if a.RawError {
 		// It is not Vault's, and may be a page of anything.
-		said = "the answer is not Vault's: is there a proxy in front of it?"
+		said = foreign
 	} else if len(a.Errors) > 0 {
 		said = oneLine(strings.Join(a.Errors, "; "))
 	}

@@ -60,7 +60,7 @@ func TestFailures(t *testing.T) {
 	l := newLab(t)
 	p := l.place(t, l.mount(t, 2), 2)
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	for name, test := range map[string]struct {
 		status int
 		body   string
@@ -76,6 +76,12 @@ func TestFailures(t *testing.T) {
 		"no such route":      {405, `{"errors":["unsupported operation"]}`, failure.ErrRefused, "405"},
 		"an answer cut off":  {200, `{"data":{"keys":["a"`, failure.ErrTransient, ""},
 		"a page from nobody": {200, `<html>log in</html>`, failure.ErrTransient, ""},
+		"a log-in in JSON":   {200, `{"message":"planted: log in"}`, failure.ErrTransient, "is there a proxy"},
+		"nothing at all":     {200, ``, failure.ErrTransient, "is there a proxy"},
+		"no route":           {404, `{"message":"planted: no Route matched"}`, failure.ErrTransient, "is there a proxy"},
+		"no page":            {404, `<html>planted</html>`, failure.ErrTransient, "is there a proxy"},
+		"an empty 404":       {404, ``, failure.ErrTransient, "is there a proxy"},
+		"no such engine":     {404, `{"errors":["no handler for route"]}`, failure.ErrNotFound, "no handler for route"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := proxy(t, l.access.Address)
@@ -128,10 +134,62 @@ func TestPartialList(t *testing.T) {
 		return true
 	}
 	c := open(t, config)
-	_, err := c.Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To})
+	_, err := c.Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true})
 	wantError(t, err, failure.ErrTransient, "ns13/deep")
 	_, err = c.Read(t.Context(), p.From)
 	wantError(t, err, failure.ErrTransient, "ns13/deep")
+}
+
+// TestGone: what was listed and is gone when it is asked for fails the whole, and the next time is another one.
+func TestGone(t *testing.T) {
+	l := newLab(t)
+	for version, data := range map[int]string{1: "", 2: "data/"} {
+		for what, ends := range map[string]string{"a folder": "/deep", "a secret": "/deep/api"} {
+			t.Run(fmt.Sprintf("%s in version %d", what, version), func(t *testing.T) {
+				p := l.place(t, l.mount(t, version), version)
+				tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
+				for _, root := range []string{p.From, p.To} {
+					p.Seed(t, root, "core/web", map[string]any{"k": "1"})
+					p.Seed(t, root, "core/deep/api", map[string]any{"k": "1"})
+				}
+				b := proxy(t, l.access.Address)
+				config := l.config()
+				config.Address = b.URL
+				c := open(t, config)
+				for _, gone := range []string{p.From, p.To} {
+					in := gone[strings.LastIndex(gone, "/"):] + "/core" + ends
+					b.answer = func(w http.ResponseWriter, r *http.Request) bool {
+						if !strings.HasSuffix(r.URL.Path, in) || what == "a secret" && !strings.Contains(r.URL.Path, data) {
+							return false
+						}
+						http.Error(w, `{"errors":[]}`, http.StatusNotFound)
+						return true
+					}
+					_, err := c.Compare(t.Context(), tree)
+					wantError(t, err, failure.ErrTransient, "was there a moment ago")
+					_, err = c.Read(t.Context(), gone)
+					wantError(t, err, failure.ErrTransient, "was there a moment ago")
+					b.answer = nil
+					if different := differences(t, c, tree); len(different) > 0 {
+						t.Errorf("differences %v", different)
+					}
+				}
+			})
+		}
+	}
+	t.Run("settings alone are no secret", func(t *testing.T) {
+		mount := l.mount(t, 2)
+		p := l.place(t, mount, 2)
+		p.Seed(t, p.From, "core/web", map[string]any{"k": "1"})
+		l.put(t, at(mount, "metadata", p.From, "core/api"), map[string]any{"max_versions": 3})
+		config := l.config()
+		for _, rules := range []string{everything(mount, p.From), strings.ReplaceAll(everything(mount, p.From), `"create", "read", "update", "list"`, `"list"`)} {
+			config.Auth = vault.Auth{Token: vault.NewValue(l.token(t, "10m", rules))}
+			if tree, err := open(t, config).Read(t.Context(), p.From); err != nil || len(tree) != 1 {
+				t.Errorf("read %d secrets, %v", len(tree), err)
+			}
+		}
+	})
 }
 
 // TestNoAnswer: a Vault that hangs, or is not there, is a temporary failure, and takes no longer than the timeout.

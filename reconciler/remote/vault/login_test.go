@@ -35,7 +35,7 @@ func TestDenied(t *testing.T) {
 	p := l.place(t, mount, 2)
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
 	p.Seed(t, p.From, "data/db", map[string]any{"k": "1"})
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	from, to := strings.TrimPrefix(p.From, mount+"/"), strings.TrimPrefix(p.To, mount+"/")
 	all := everything(mount, p.From, p.To)
 	rule := func(path, capabilities string) string {
@@ -73,22 +73,38 @@ func TestDenied(t *testing.T) {
 // TestSyncRoles: the roles by which secret-sync will read the copy are looked at before anything is copied.
 func TestSyncRoles(t *testing.T) {
 	l := newLab(t)
-	p := l.place(t, l.mount(t, 2), 2)
+	mount := l.mount(t, 2)
+	p := l.place(t, mount, 2)
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
-	role := l.appRole(t, map[string]any{"token_policies": []string{"default"}})
+	policy := func(rules string) string {
+		name := labtest.Unique(t)
+		if err := l.admin.Sys().PutPolicyWithContext(t.Context(), name, rules); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	in := strings.TrimPrefix(p.To, mount+"/")
+	reads := policy(fmt.Sprintf(`path "%[1]s/data/%[2]s/*" { capabilities = ["read"] }`, mount, in))
+	lists := policy(fmt.Sprintf(`path "%[1]s/metadata/%[2]s/*" { capabilities = ["list"] }`, mount, in))
+	other := policy(everything(mount, p.From))
+	of := func(policies ...string) appRole { return l.appRole(t, map[string]any{"token_policies": policies}) }
+	role := of("default", lists, reads)
 	noPolicy := l.appRole(t, nil)
 	badPolicy := l.appRole(t, map[string]any{"token_policies": []string{"none-such"}})
 	for path, want := range map[string]string{
 		role.path:                            "",
 		noPolicy.path:                        "has no policies",
 		badPolicy.path:                       "policy none-such of the role",
+		of("default").path:                   "lack list on " + mount + "/metadata/" + in + "/",
+		of(lists).path:                       "lack read on " + mount + "/data/" + in + "/core/api",
+		of(reads, other).path:                "lack list on " + mount + "/metadata/" + in + "/",
 		role.path + "x":                      "does not exist",
 		"auth/none-such/role/secret-sync":    "does not exist",
 		"auth/token/role/secret-sync-missed": "does not exist",
 	} {
 		config := l.config()
 		config.SyncRoles = []string{path}
-		got, err := open(t, config).Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To})
+		got, err := open(t, config).Compare(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true})
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -227,7 +243,7 @@ func TestManySecrets(t *testing.T) {
 		paths = append(paths, fmt.Sprintf("ns%d/secret-%d", i%10, i))
 		p.Seed(t, p.From, paths[i], map[string]any{"user": "u", "password": fmt.Sprint("p", i)})
 	}
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	begun := time.Now()
 	if n := len(differences(t, c, tree)); n != 2000 {
 		t.Errorf("%d differences, want 2000", n)

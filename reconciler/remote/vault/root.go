@@ -85,7 +85,9 @@ func (c *Client) walk(ctx context.Context, r root) ([]string, error) {
 		group.SetLimit(parallel)
 		for i, folder := range folders {
 			group.Go(func() (err error) {
-				found[i], err = c.list(groupCtx, r.meta(folder))
+				if found[i], err = c.list(groupCtx, r.meta(folder)); err == nil && folder != "" && len(found[i]) == 0 {
+					err = fmt.Errorf("list %s: %w: the folder was there a moment ago, and is empty", r.meta(folder), failure.ErrTransient)
+				}
 				return err
 			})
 		}

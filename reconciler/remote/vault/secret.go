@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -10,9 +11,32 @@ import (
 
 // secret is the newest version of a secret. It holds values: it is read, hashed or copied, and let go of.
 type secret struct {
-	exists  bool           // false if there is none, or if its newest version was deleted or destroyed
-	data    map[string]any // numbers are json.Number, so that they are written as they were
-	version int64          // the newest version, deleted or not; 0 if there is none, and in version 1 of the engine
+	answered bool           // Vault says something of it
+	exists   bool           // false if there is none, or if its newest version was deleted or destroyed
+	data     map[string]any // numbers are json.Number, so that they are written as they were
+	version  int64          // the newest version, deleted or not; 0 if there is none, and in version 1 of the engine
+}
+
+// readListed reads the newest version of a secret that was listed a moment ago. One that is gone by now is
+// failure.ErrTransient: a reading is of one moment, or it is none.
+func (c *Client) readListed(ctx context.Context, r root, rel string) (secret, error) {
+	s, err := c.readSecretAt(ctx, r, rel)
+	if err != nil || s.answered {
+		return s, err
+	}
+	if r.versioned { // it may have settings alone, and never had a version
+		answer, err := c.read(ctx, r.meta(rel))
+		if errors.Is(err, errDenied) {
+			return s, nil // secret-sync need not read settings, and then Vault is believed
+		}
+		if err != nil {
+			return secret{}, err
+		}
+		if answer != nil && number(answer.Data["current_version"]) == 0 {
+			return s, nil
+		}
+	}
+	return secret{}, fmt.Errorf("read %s: %w: it was there a moment ago, and is not", r.data(rel), failure.ErrTransient)
 }
 
 // readSecretAt reads a secret's newest version.
@@ -23,14 +47,14 @@ func (c *Client) readSecretAt(ctx context.Context, r root, rel string) (secret, 
 		return secret{}, err
 	}
 	if !r.versioned {
-		return secret{exists: true, data: answer.Data}, nil
+		return secret{answered: true, exists: true, data: answer.Data}, nil
 	}
 	meta, ok := answer.Data["metadata"].(map[string]any)
 	if !ok {
 		return secret{}, fmt.Errorf("read %s: %w: the answer has no metadata", at, failure.ErrTransient)
 	}
 	data, exists := answer.Data["data"].(map[string]any)
-	return secret{exists, data, number(meta["version"])}, nil
+	return secret{true, exists, data, number(meta["version"])}, nil
 }
 
 // settings is what version 2 keeps of a secret beside its versions.
@@ -67,9 +91,11 @@ func (c *Client) readSettings(ctx context.Context, r root, rel string) (settings
 	return out, nil
 }
 
-// wanted is what a copy's settings should be: the original's, and what only the copy has of custom metadata. An original
-// that keeps one version would make a copy that cannot be overwritten without losing what it held, so it keeps two.
+// wanted is what a copy's settings should be: the original's, and what only the copy has of custom metadata. Of versions
+// it keeps as many as either says. One that keeps a single version could not be overwritten without losing what it held,
+// so it keeps two.
 func (s settings) wanted(copied settings) settings {
+	s.maxVersions = max(s.maxVersions, copied.maxVersions)
 	if s.maxVersions == 1 {
 		s.maxVersions = 2
 	}
@@ -114,7 +140,7 @@ func (c *Client) Read(ctx context.Context, name string) (Tree, error) {
 	}
 	found := make([]map[string]Value, len(paths))
 	err = each(ctx, paths, func(ctx context.Context, i int, rel string) error {
-		s, err := c.readSecretAt(ctx, r, rel)
+		s, err := c.readListed(ctx, r, rel)
 		if err != nil || !s.exists {
 			return err
 		}

@@ -16,7 +16,7 @@ func TestSettings(t *testing.T) {
 	l := newLab(t)
 	mount := l.mount(t, 2)
 	p := l.place(t, mount, 2)
-	tree := evidence.SecretTree{From: p.From, To: p.To}
+	tree := evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}
 	p.Seed(t, p.From, "core/api", map[string]any{"k": "1"})
 	l.put(t, at(mount, "metadata", p.From, "core/api"), map[string]any{
 		"max_versions": 5, "cas_required": true, "delete_version_after": "768h", "custom_metadata": map[string]any{"owner": "team ü", "tier": "1"},
@@ -66,7 +66,7 @@ func TestOneVersion(t *testing.T) {
 	mount := l.mount(t, 2)
 	copyOf := func(t *testing.T, p contract.SecretPlace, value string) error {
 		p.Seed(t, p.From, "core/api", map[string]any{"k": value})
-		return p.Store.Copy(t.Context(), evidence.SecretTree{From: p.From, To: p.To}, []string{"core/api"})
+		return p.Store.Copy(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}, []string{"core/api"})
 	}
 	t.Run("a copy of an original that keeps one version keeps two", func(t *testing.T) {
 		p := l.place(t, mount, 2)
@@ -75,6 +75,24 @@ func TestOneVersion(t *testing.T) {
 			if err := copyOf(t, p, value); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if diff := cmp.Diff([]map[string]any{{"k": "1"}}, p.Kept(t, "core/api")); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("a copy that people let keep more versions keeps them", func(t *testing.T) {
+		p := l.place(t, mount, 2)
+		l.put(t, mount+"/config", map[string]any{"max_versions": 1})
+		defer l.put(t, mount+"/config", map[string]any{"max_versions": 0})
+		if err := copyOf(t, p, "1"); err != nil {
+			t.Fatal(err)
+		}
+		l.put(t, at(mount, "metadata", p.To, "core/api"), map[string]any{"max_versions": 3}) // as the refusal below asks for
+		if err := copyOf(t, p, "2"); err != nil {
+			t.Fatal(err)
+		}
+		if different := differences(t, open(t, l.config()), evidence.SecretTree{From: p.From, To: p.To}); len(different) > 0 {
+			t.Errorf("differences %v", different)
 		}
 		if diff := cmp.Diff([]map[string]any{{"k": "1"}}, p.Kept(t, "core/api")); diff != "" {
 			t.Errorf("kept (-want +got):\n%s", diff)
@@ -121,7 +139,7 @@ func TestWholeEngineOfVersion1(t *testing.T) {
 	l := newLab(t)
 	from, to := l.mount(t, 1), l.mount(t, 1)
 	c := open(t, l.config())
-	tree := evidence.SecretTree{From: from, To: to}
+	tree := evidence.SecretTree{From: from, To: to, Overwrite: true}
 	l.put(t, from+"/core/api", map[string]any{"k": "1"})
 	if err := c.Copy(t.Context(), tree, []string{"core/api"}); err != nil {
 		t.Fatal(err)
@@ -163,7 +181,7 @@ func TestConflict(t *testing.T) {
 			p.Seed(t, p.To, "core/api", map[string]any{"k": "by hand"})
 		}
 	}
-	err := open(t, config).Copy(t.Context(), evidence.SecretTree{From: p.From, To: p.To}, []string{"core/api"})
+	err := open(t, config).Copy(t.Context(), evidence.SecretTree{From: p.From, To: p.To, Overwrite: true}, []string{"core/api"})
 	wantError(t, err, failure.ErrConflict, "another version than was read")
 	if diff := cmp.Diff(map[string]any{"k": "by hand"}, p.Held(t, p.To, "core/api")); diff != "" {
 		t.Errorf("the copy (-want +got):\n%s", diff)

@@ -107,7 +107,7 @@ func (s *Scenario) configure(d *Daemon) error {
 	var text bytes.Buffer
 	err = configTemplate.Execute(&text, map[string]any{
 		"State": filepath.Join(s.Dir, "state"), "URL": s.URL, "Username": s.robot.name,
-		"Token": token, "Secret": secret, "Gate": s.Gate, "Poll": s.Poll, "Schedule": s.Schedule, "Pushed": !s.Reviewed,
+		"Token": token, "Secret": secret, "Gate": s.Gate, "Poll": s.Poll, "Schedule": s.Schedule, "Pushed": !s.Reviewed, "Debug": s.Debug,
 		"Reviews": s.Reviewed, "Git": s.Lab.Git.URL, "Vault": s.Lab.Vault.Address, "VaultToken": vaultToken, "AWS": s.Lab.AWS,
 		"Alertmanager": s.Lab.Alertmanager.URL, "Prometheus": s.Lab.Prometheus.URL, "Edge": s.Edge,
 		"Old": s.Lab.Clusters[labtest.Old].Kubeconfig, "New": s.Lab.Clusters[labtest.New].Kubeconfig,

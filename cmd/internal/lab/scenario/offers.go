@@ -20,13 +20,18 @@ func (s *Scenario) Begin(ctx context.Context, m estate.Migration) error {
 		map[string]any{"new_branch_name": m.Branch, "old_branch_name": base}, nil, robot{}, false)
 }
 
-// Offer opens a person's pull request from a new branch, which begins at the head of into, and returns its number.
+// Offer opens a person's pull request from a branch, and returns its number. A branch that is not there yet begins at the
+// head of into.
 func (s *Scenario) Offer(ctx context.Context, from, into, message string, files ...estate.File) (int, error) {
 	u, err := s.people.Fetch(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := s.people.Commit(ctx, estate.Change{Branch: from, Parent: u.Heads[into], Write: files, Message: message + "\n"}); err != nil {
+	parent, ok := u.Heads[from]
+	if !ok {
+		parent = u.Heads[into]
+	}
+	if _, err := s.people.Commit(ctx, estate.Change{Branch: from, Parent: parent, Write: files, Message: message + "\n"}); err != nil {
 		return 0, err
 	}
 	client, err := s.Lab.Git.Client()

@@ -40,15 +40,20 @@ func (s *Scenario) AwaitReview(ctx context.Context, head string) (*scm.PullReque
 	return found, nil
 }
 
-// Merge merges a pull request as its reviewer.
+// Merge merges a pull request as its reviewer, by a merge commit.
 func (s *Scenario) Merge(ctx context.Context, number int) error {
+	return s.MergeBy(ctx, number, "merge")
+}
+
+// MergeBy merges a pull request by a method of Gitea: merge, squash or rebase.
+func (s *Scenario) MergeBy(ctx context.Context, number int, method string) error {
 	client, err := s.Lab.Git.Client()
 	if err != nil {
 		return err
 	}
 	// Gitea tests in the background whether a pull request can be merged, and refuses to until it has.
 	return wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
-		answer, err := client.PullRequests.Merge(ctx, s.repository(), number, &scm.PullRequestMergeOptions{MergeMethod: "merge"})
+		answer, err := client.PullRequests.Merge(ctx, s.repository(), number, &scm.PullRequestMergeOptions{MergeMethod: method})
 		if err == nil {
 			return true, nil
 		}

@@ -36,6 +36,8 @@ type Config struct {
 	Edge labtest.Edge
 	// Planted begins every value of a secret that is made.
 	Planted string
+	// Debug lets the daemon log all that it can.
+	Debug bool
 	// Progress is told how many services of the old cluster are loaded; it may be nil.
 	Progress func(done, total int, note string)
 }

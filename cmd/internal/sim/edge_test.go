@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"cutover/reconciler"
+	"cutover/reconciler/evidence"
+	"cutover/reconciler/failure"
+)
+
+// often is how often something breaks, times in an hour, so that two troubles meet.
+const often = 15
+
+// TestMistakesAtTheEdgeAreCaught plants mistakes that only a rare trouble shows: that of a proxy, or of what nobody
+// answers, while the new cluster has traffic.
+func TestMistakesAtTheEdgeAreCaught(t *testing.T) {
+	for name, edge := range map[string]func(reconciler.Edge) reconciler.Edge{
+		"a server that is down is not seen":                func(e reconciler.Edge) reconciler.Edge { return hopeful{e} },
+		"one strange proxy hides the others":               func(e reconciler.Edge) reconciler.Edge { return strict{e} },
+		"what is lowered is put back if one proxy refuses": func(e reconciler.Edge) reconciler.Edge { return undoing{e} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(2000) {
+				plan := ByChance(seed + 1)
+				plan.Trouble = often
+				plan.Plant = func(c *reconciler.Config) { c.Edge = edge(c.Edge) }
+				for _, b := range Run(t.Context(), plan, nil).Breaches {
+					if b.Invariant == "retreat" {
+						t.Logf("after %d runs: %s", seed+1, b)
+						return
+					}
+				}
+			}
+			t.Error("no breach in 2000 runs")
+		})
+	}
+}
+
+// hopeful takes every server for one that is up.
+type hopeful struct{ reconciler.Edge }
+
+func (h hopeful) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := h.Edge.Proxies(ctx, names, backend, from, to)
+	for i := range out {
+		out[i].To.Up = true
+	}
+	return out, err
+}
+
+// strict knows nothing of any proxy if one has another configuration.
+type strict struct{ reconciler.Edge }
+
+func (s strict) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := s.Edge.Proxies(ctx, names, backend, from, to)
+	for _, p := range out {
+		if strings.Contains(p.Unreachable, failure.ErrNotFound.Error()) {
+			return nil, fmt.Errorf("%w: %s", failure.ErrNotFound, p.Name)
+		}
+	}
+	return out, err
+}
+
+// undoing puts every proxy back to what it had if one refuses.
+type undoing struct{ reconciler.Edge }
+
+func (u undoing) SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error {
+	before, err := u.Proxies(ctx, names, backend, from, to)
+	if err != nil {
+		return err
+	}
+	err = u.Edge.SetWeight(ctx, names, backend, from, to, weight)
+	if errors.Is(err, failure.ErrRefused) {
+		for _, p := range before {
+			if p.Unreachable == "" {
+				_ = u.Edge.SetWeight(ctx, []string{p.Name}, backend, from, to, p.To.Weight)
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package reconciler_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"cutover/gitops/estate"
+	"cutover/gitops/review"
+	"cutover/reconciler/phase"
+	"cutover/reconciler/record"
+	"cutover/reconciler/world"
+)
+
+// TestANewServiceWaitsForTheEndOfTheFreeze offers a service that git does not name yet, and one of another product.
+func TestANewServiceWaitsForTheEndOfTheFreeze(t *testing.T) {
+	tr := newTrip(t)
+	offered := map[string]int{}
+	for branch, dir := range map[string]string{"dana/new": "deploy-values/orbit/web/shop/", "dana/other": "deploy-values/planet/web/shop/"} {
+		files := []estate.File{
+			{Path: dir + "service.yaml", Data: []byte("class: stateless\nteam: web\nrepository: orbit/shop\nstacks:\n  prod: {pipelines: [deploy]}\n")},
+			{Path: dir + "values.yaml", Data: []byte("image: harbor.example.com/orbit/shop\n")},
+		}
+		if _, err := tr.w.Push("dana", branch, files, nil, "A shop"); err != nil {
+			t.Fatal(err)
+		}
+		number, err := tr.w.Open("dana", branch, world.Main, "A shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		offered[branch] = number
+	}
+	for _, checkpoint := range []string{"prepare", "deploy", "freeze"} {
+		tr.through(checkpoint)
+	}
+	tr.until("the freeze to be told", time.Minute, func() bool { return tr.blocked(offered["dana/new"]) })
+	if tr.blocked(offered["dana/other"]) {
+		t.Error("a pull request that is none of the product's is blocked")
+	}
+}
+
+// blocked says that a pull request has the failing status of the freeze.
+func (tr *trip) blocked(number int) bool {
+	tr.Helper()
+	for _, p := range tr.w.Requests() {
+		if p.Number != number {
+			continue
+		}
+		statuses, err := tr.p.Ports().Host.Statuses(tr.Context(), p.Commit)
+		if err != nil {
+			tr.Fatal(err)
+		}
+		for _, s := range statuses {
+			if strings.HasSuffix(s.Context, "/frozen") {
+				return s.State == review.Failure
+			}
+		}
+	}
+	return false
+}
+
+// TestALateReleaseIsPinned deploys to the old cluster shortly before it is frozen, at any time since the
+// versions were read last: the re-sync does not end without it.
+func TestALateReleaseIsPinned(t *testing.T) {
+	t.Parallel()
+	for _, before := range []time.Duration{2, 8, 14, 20, 26} {
+		before *= time.Second
+		t.Run(before.String(), func(t *testing.T) {
+			t.Parallel()
+			tr := newTrip(t)
+			tr.through("prepare")
+			tr.through("deploy")
+			tr.until("the pull request freeze", time.Hour, func() bool { _, ok := tr.open("freeze"); return ok })
+			p, _ := tr.open("freeze")
+			tr.changed(time.Minute)
+			if err := tr.w.Deploy("dana", "profile", "1.9.0"); err != nil {
+				t.Fatal(err)
+			}
+			tr.changed(before)
+			tr.merge(p.Number)
+			for end := tr.w.Now().Add(time.Hour); tr.last.Marker.Phase != estate.Freeze || tr.last.Decision.Step <= 9; tr.changed(time.Second) {
+				if tr.w.Now().After(end) {
+					t.Fatalf("step 9 does not end: %s", tr.last.Decision.Reason.Text)
+				}
+			}
+			for _, e := range tr.w.Entries() {
+				if e.Outcome == record.Done && e.Verb == string(phase.PinVersions) && strings.Contains(e.Reason, "1.9.0") {
+					return
+				}
+			}
+			t.Errorf("the release is not pinned, and step %d has begun: %s", tr.last.Decision.Step, tr.last.Decision.Reason.Text)
+		})
+	}
+}
