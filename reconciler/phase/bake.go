@@ -52,6 +52,9 @@ func raise(s situation) Progress {
 	if dead := withoutServer(s); len(dead) > 0 {
 		return Progress{Waiting: because(EdgeServerDown, "the weight stays: server %s takes no traffic at %s", s.m.Edge.To, some(dead)), Until: later}
 	}
+	if doubt := s.e.Edge.ShareDisagrees(); doubt != "" && goal > bake.Stands() { // also if it has passed long ago
+		return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
+	}
 	if !mine || bake.Weight != goal {
 		return s.begin(goal, fmt.Sprintf("weight %d%% is due", goal))
 	}

@@ -13,7 +13,8 @@ import (
 type ledger struct {
 	weight int
 	since  time.Time             // when the last proxy had it
-	before map[string][2]float64 // sessions of the two servers then, by proxy
+	before map[string][2]float64 // sessions of the two servers, by proxy, when all had it, again if they had lost it
+	from   time.Time             // when that was
 	served float64               // requests that the new cluster had got then
 	baked  map[int]bool          // the weights that fared well, as long as no lower one is set
 	doubt  bool                  // users got errors with it, so that it may have failed
@@ -38,13 +39,21 @@ func (l *ledger) follows(w *World) {
 		if l.unproven(w) == "" {
 			l.baked[l.weight] = true
 		}
+	case most == l.weight && least == most:
+		l.counts(w)
+		return
 	default:
 		return
 	}
 	maps.DeleteFunc(l.baked, func(baked int, _ bool) bool { return baked > most })
 	l.weight, l.since, l.doubt, l.lost = most, w.now, false, 0
 	l.served = w.servedBy(w.migration.To.Cluster)
-	l.before = map[string][2]float64{}
+	l.counts(w)
+}
+
+// counts begins to count the sessions anew.
+func (l *ledger) counts(w *World) {
+	l.from, l.before = w.now, map[string][2]float64{}
 	for name, x := range w.fleet {
 		l.before[name] = [2]float64{x.from.sessions, x.to.sessions}
 	}
@@ -85,7 +94,7 @@ func (l *ledger) apart(w *World) float64 {
 			continue
 		}
 		from, to = from+x.from.sessions, to+x.to.sessions
-		if !x.started.After(l.since) {
+		if !x.started.After(l.from) {
 			from, to = from-l.before[name][0], to-l.before[name][1]
 		}
 	}
