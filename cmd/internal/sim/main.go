@@ -22,9 +22,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"cutover/cmd/internal/term"
 	"cutover/reconciler/world"
 )
 
@@ -41,16 +43,27 @@ func simulate() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var trace io.Writer
+	progress := io.Writer(os.Stderr)
 	if *verbose {
-		trace, *width = os.Stdout, 1
+		trace, progress, *width = os.Stdout, io.Discard, 1
 	}
-	began := time.Now()
+	bar := term.NewBar(progress, "simulate", *n)
+	runs, failed := 0, []string{}
 	total := Simulate(ctx, *seed, *n, *width, trace, func(r Result) {
 		for _, line := range r.Failures {
-			fmt.Fprintf(os.Stderr, "seed %d: %s\n", r.Seed, line)
+			failed = append(failed, fmt.Sprintf("seed %d: %s\n", r.Seed, line))
+			if !term.IsTerminal(progress) { // the bar would write over it
+				fmt.Fprint(os.Stderr, failed[len(failed)-1])
+			}
 		}
+		runs++
+		bar.Set(runs, *n, fmt.Sprintf("%d failures", len(failed)))
 	})
-	total.Print(os.Stdout, time.Since(began))
+	took := bar.Done()
+	if term.IsTerminal(progress) {
+		fmt.Fprint(os.Stderr, strings.Join(failed, ""))
+	}
+	total.Print(os.Stdout, took)
 	if total.Failed > 0 {
 		return 1
 	}
