@@ -73,13 +73,13 @@ func raise(s situation) Progress {
 			goal, s.now.Sub(bake.Since).Round(time.Second), s.bakeTime(goal))}
 	}
 	if open := s.inconclusive(); len(open) > 0 {
-		why := because(BakeInconclusive, "weight %d%% has baked long enough, and is not judged yet: %s", goal, some(open))
+		why := because(BakeInconclusive, "weight %d%% has baked long enough, and is not judged yet: %s", goal, phrases(open))
 		if s.now.Sub(bake.Since) >= bakesLong*s.bakeTime(goal) {
 			why.Text += "; it will hardly be: send more traffic, change the analysis, or roll back"
 		}
 		return Progress{Waiting: why, Until: s.now.Add(glance)}
 	}
-	why := because(WeightPassed, "weight %d%% has passed: %s", goal, some(verdicts(s.e.Edge.Checks, evidence.Pass)))
+	why := because(WeightPassed, "weight %d%% has passed: %s", goal, phrases(verdicts(s.e.Edge.Checks, evidence.Pass)))
 	return Progress{Waiting: why, Actions: []Action{s.note(PassBake, goal, why.Text)}}
 }
 

@@ -27,8 +27,8 @@ func keepEdge(s situation) (Decision, bool) {
 	}
 	if weight := bake.Stands(); Judged(bake) && weight <= s.at.Weight {
 		if failed := append(verdicts(s.e.Edge.Checks, evidence.Fail), s.outages()...); len(failed) > 0 {
-			why := because(CheckFailed, "weight %d%% failed: %s", weight, some(failed))
-			d, _ := stepAt(weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, weight, some(failed))}})
+			why := because(CheckFailed, "weight %d%% failed: %s", weight, phrases(failed))
+			d, _ := stepAt(weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, weight, phrases(failed))}})
 			d.Kind = Retreat
 			return d, true
 		}

@@ -24,6 +24,9 @@ func some[T ~string](list []T) string {
 	return b.String()
 }
 
+// phrases says several things, which may have commas of their own.
+func phrases(list []string) string { return strings.Join(list, "; ") }
+
 // count says a number of things: "1 node", "2 nodes".
 func count(n int, thing string) string {
 	if n == 1 {

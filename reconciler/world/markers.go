@@ -37,7 +37,7 @@ func (j *judge) comes(w *World, r *request, before, made *commit) {
 	}
 	for c := made; c != before && c != nil; c = w.git.parent(c) { // a rebase brings several
 		if p := w.git.parent(c); p != nil && p.tree.at(path) != c.tree.at(path) {
-			m.alone = slices.Equal(differences(p.tree, c.tree), []string{path})
+			m.alone = slices.Equal(differences(p.tree, c.tree), []string{path}) && slices.Equal(r.paths, []string{path})
 			break
 		}
 	}
