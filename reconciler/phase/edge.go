@@ -38,6 +38,9 @@ func keepEdge(s situation) (Decision, bool) {
 	if ok && d.Kind == Do && bake.Failed != "" && highest(s.e.Edge) > held {
 		d.Kind = Retreat
 	}
+	if !ok && held == 0 && s.isHistory() && everywhere(s.e.Edge, 0) {
+		return stepAt(0).decide(s.begin(0, fmt.Sprintf("every proxy is back at 0%%, and %d%% is noted from before", bake.Weight)))
+	}
 	return d, ok
 }
 
@@ -120,14 +123,19 @@ func (s situation) assert(weight int) Progress {
 	}}}
 }
 
-// held is the weight that the proxies should have until the next one is due. A bake of another marker than this one and
-// the one before it is history: it may lower a weight, and never raises one.
+// held is the weight that the proxies should have until the next one is due. A bake that is history may lower a weight, and
+// never raises one.
 func (s situation) held() int {
 	held := reached(s.e.Edge)
-	if s.e.Edge.Bake.Commit != s.e.Marker.Commit && held > s.e.Marker.Before.Weight {
+	if s.isHistory() {
 		held = min(held, lowest(s.e.Edge))
 	}
 	return min(held, s.at.Weight)
+}
+
+// isHistory says that the note of the bake is of another marker than this one and the one before it.
+func (s situation) isHistory() bool {
+	return s.e.Edge.Bake.Commit != s.e.Marker.Commit && reached(s.e.Edge) > s.e.Marker.Before.Weight
 }
 
 // reached is the weight that was brought to all proxies last, or the last good one after a failure. While the next one is

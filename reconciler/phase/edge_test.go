@@ -117,7 +117,7 @@ var edgeScenes = []scene{
 	{"a bake from before a rollback raises nothing", paused(canary(1)), also(after(canary(1)), edge(func(e *evidence.Edge) {
 		e.Proxies = proxies(0)
 		e.Bake = evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(-time.Hour), Baseline: proxies(25), Good: 5}
-	})), "hold step 0: paused until +2s"},
+	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},
 
 	// A weight that fails.
 	{"a failure is noted first", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
