@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"cutover/gitops/estate"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/invariant"
 	"cutover/reconciler/phase"
 )
@@ -11,10 +13,11 @@ import (
 // guard holds a decision against the invariants: on what was observed, and, action by action, on what it would be after
 // the action. What must not be done is taken out of the decision; if nothing is left of it, the migration holds.
 func (r *Reconciler) guard(o *outlook, k *knowledge) {
-	if len(o.evidence.Unseen) > 0 {
-		return // what was not seen would look broken; only levels are kept up meanwhile
-	}
 	m, at, now := &o.desired.migration, k.course.at, r.Now()
+	if len(o.evidence.Unseen) > 0 {
+		r.guardLifts(o, at) // what was not seen would look broken; only levels are kept up meanwhile
+		return
+	}
 	o.breaches = r.Check(m, at, &o.evidence, now)
 	since(k.breached, o.breaches, now)
 	var held []invariant.Breach
@@ -30,6 +33,11 @@ func (r *Reconciler) guard(o *outlook, k *knowledge) {
 		held = append(held, broken...)
 		return true
 	})
+	o.hold(held)
+}
+
+// hold makes a decision of which nothing is left one that holds, and says what is broken.
+func (o *outlook) hold(held []invariant.Breach) {
 	if len(held) == 0 || len(o.decision.Actions) > 0 {
 		return
 	}
@@ -37,6 +45,27 @@ func (r *Reconciler) guard(o *outlook, k *knowledge) {
 		Kind: phase.Hold, Step: o.decision.Step, Until: o.decision.Until,
 		Reason: phase.Reason{Code: phase.Breached, Text: held[0].Name + ": " + held[0].Text},
 	}
+}
+
+// guardLifts takes out of a decision that was made without having seen everything what would give traffic to services that
+// are seen not to be fit for it.
+func (r *Reconciler) guardLifts(o *outlook, at estate.Marker) {
+	m, now := &o.desired.migration, r.Now()
+	fit := func(e *evidence.Evidence) []invariant.Breach {
+		return slices.DeleteFunc(r.Check(m, at, e, now), func(b invariant.Breach) bool {
+			return b.Name != invariant.Traffic && b.Name != invariant.Singleton && b.Name != invariant.Exclusive
+		})
+	}
+	var held []invariant.Breach
+	o.decision.Actions = slices.DeleteFunc(o.decision.Actions, func(a phase.Action) bool {
+		after := phase.After(m, at, &o.evidence, a, now)
+		if !phase.Lifts(a, &o.evidence) || invariant.Allows(fit(&o.evidence), fit(&after), false) {
+			return false
+		}
+		held = append(held, fit(&after)...)
+		return true
+	})
+	o.hold(held)
 }
 
 // since notes when each invariant began to be broken.

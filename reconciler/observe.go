@@ -12,9 +12,6 @@ import (
 	"cutover/reconciler/object"
 )
 
-// theServices is what the services are called where they cannot be looked at.
-const theServices = "services"
-
 // observe gathers the evidence that the phase decides on. What k knows is not asked again, and what the migration has
 // never reached is not asked at all. A system that cannot be looked at is in the evidence as unseen, and in the error: the
 // others are looked at all the same.
@@ -33,7 +30,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		unseen("the git host", c.unasked)
 	}
 	if d.unrendered != nil {
-		unseen("what the services are made of", d.unrendered)
+		unseen(evidence.TheObjects, d.unrendered)
 	}
 	for _, look := range []struct {
 		what  string
@@ -46,10 +43,10 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
 		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze}, // before the versions that it holds still
 		{"namespaces", estate.Deploy, true, r.observeNamespaces},
-		{theServices, estate.Deploy, true, r.observeServices},
+		{evidence.TheServices, estate.Deploy, true, r.observeServices},
 		{"smoke tests", estate.Deploy, true, r.observeSmoke},
 		{"the base branch", estate.Freeze, false, r.observeMain},
-		{"singletons", estate.Freeze, true, r.observeLinks},
+		{evidence.TheSingletons, estate.Freeze, true, r.observeLinks},
 		{"silences", estate.Canary, false, r.observeSilences},
 		{evidence.TheEdge, estate.Canary, false, r.observeEdge},
 		{"secrets", estate.Prepare, false, r.observeSecrets}, // which address they are to hold rests on the edge

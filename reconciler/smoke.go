@@ -43,7 +43,7 @@ var smokeSteps = []smokeStep{{7, estate.Deploy}, {12, estate.Freeze}}
 // observeSmoke tells the newest results of the smoke tests (steps 7 and 12). Once a later phase has begun, a result stays:
 // what that phase brings along is tested by its own step.
 func (r *Reconciler) observeSmoke(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
-	seen := !slices.ContainsFunc(e.Unseen, func(u evidence.Unseen) bool { return u.What == theServices })
+	seen := !e.IsUnseen(evidence.TheServices)
 	for _, step := range smokeSteps {
 		if k.course.reached < step.phase {
 			continue

@@ -1,6 +1,10 @@
 package evidence
 
-import "cutover/gitops/estate"
+import (
+	"slices"
+
+	"cutover/gitops/estate"
+)
 
 // Evidence is what was observed of the world for one migration.
 type Evidence struct {
@@ -23,10 +27,18 @@ type Evidence struct {
 
 // What is looked at, as Unseen names it, where a decision asks for it.
 const (
-	ThePipelines = "pipelines"
-	TheFreeze    = "the freeze"
-	TheEdge      = "the edge"
+	TheObjects    = "what the services are made of"
+	TheServices   = "services"
+	TheSingletons = "singletons"
+	ThePipelines  = "pipelines"
+	TheFreeze     = "the freeze"
+	TheEdge       = "the edge"
 )
+
+// IsUnseen says that one of these could not be looked at.
+func (e *Evidence) IsUnseen(what ...string) bool {
+	return slices.ContainsFunc(e.Unseen, func(u Unseen) bool { return slices.Contains(what, u.What) })
+}
 
 // Unseen is a system that could not be looked at: what the evidence says of it is nothing.
 type Unseen struct {

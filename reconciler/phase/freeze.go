@@ -80,10 +80,8 @@ func thawSeen(s situation) (Decision, bool) {
 	if s.at.Phase >= estate.Freeze || s.at.Paused != "" {
 		return Decision{}, false
 	}
-	for _, u := range s.e.Unseen {
-		if u.What == evidence.ThePipelines || u.What == evidence.TheFreeze || u.What == evidence.TheEdge {
-			return Decision{}, false
-		}
+	if s.e.IsUnseen(evidence.ThePipelines, evidence.TheFreeze, evidence.TheEdge) {
+		return Decision{}, false
 	}
 	return Step{Number: 8}.decide(thaw(s))
 }

@@ -66,7 +66,8 @@ func keep(s situation) (Decision, bool) {
 	blind := len(s.e.Unseen) > 0 // then only what is seen to be wrong is put right, not what is missing
 	if noted := s.e.Edge.Bake.Commit != ""; noted || !blind || s.at.Phase < estate.Canary {
 		d, ok := keepEdge(s)
-		if acts := len(d.Actions) > 0; acts && blind { // the keeper lifts, on what was seen when all could be looked at
+		// Who would answer is not known: only the keeper gives traffic, by what was seen when all could be looked at.
+		if len(d.Actions) > 0 && s.e.IsUnseen(evidence.TheObjects, evidence.TheServices, evidence.TheSingletons) {
 			d.Actions = slices.DeleteFunc(d.Actions, func(a Action) bool { return Lifts(a, s.e) })
 			ok = len(d.Actions) > 0
 		}

@@ -12,8 +12,8 @@ import (
 	"cutover/reconciler/failure"
 )
 
-// often is how often something breaks, times in an hour, so that two troubles meet.
-const often = 15
+// often lets so much break that two troubles meet.
+func often(p *Plan) { p.Trouble = 15 }
 
 // TestMistakesAtTheEdgeAreCaught plants mistakes that only a rare trouble shows: that of a proxy, or of what nobody
 // answers, while the new cluster has traffic.
@@ -24,18 +24,11 @@ func TestMistakesAtTheEdgeAreCaught(t *testing.T) {
 		"what is lowered is put back if one proxy refuses": func(e reconciler.Edge) reconciler.Edge { return undoing{e} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(2000) {
-				plan := ByChance(seed + 1)
-				plan.Trouble = often
-				plan.Plant = func(c *reconciler.Config) { c.Edge = edge(c.Edge) }
-				for _, b := range Run(t.Context(), plan, nil).Breaches {
-					if b.Invariant == "retreat" {
-						t.Logf("after %d runs: %s", seed+1, b)
-						return
-					}
-				}
+			t.Parallel()
+			m := mistake{name, "retreat", func(c *reconciler.Config) { c.Edge = edge(c.Edge) }}
+			if _, ok := m.found(t, often); !ok {
+				t.Errorf("no breach in %d runs", mostRuns)
 			}
-			t.Error("no breach in 2000 runs")
 		})
 	}
 }

@@ -29,8 +29,8 @@ type Plan struct {
 	Requests float64
 	// Back lets the migration go back in the end, once all of the traffic is moved.
 	Back bool
-	// Seek ends the run at the first breach of the invariant of that name; "" lets it go on.
-	Seek string
+	// Seek ends the run at the first breach that it is true of; nil lets it go on.
+	Seek func(world.Breach) bool
 	// Plant changes the reconciler of each process, to see that a mistake in it is caught; nil leaves it as it is.
 	Plant func(*reconciler.Config)
 }

@@ -315,8 +315,7 @@ func (s *run) calmDown() {
 
 // ended tells how the run ended, or "" if it goes on.
 func (s *run) ended(ctx context.Context) string {
-	sought := func(b world.Breach) bool { return b.Invariant == s.plan.Seek }
-	if ctx.Err() != nil || slices.ContainsFunc(s.w.Breaches(), sought) {
+	if ctx.Err() != nil || s.plan.Seek != nil && slices.ContainsFunc(s.w.Breaches(), s.plan.Seek) {
 		return "interrupted"
 	}
 	if reports := s.r.Reports(); len(reports) > 0 && s.calm {
