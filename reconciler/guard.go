@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -82,11 +84,44 @@ func since(known map[string]time.Time, breaches []invariant.Breach, now time.Tim
 	}
 }
 
+// breachedKey is the note of the invariants that are broken, and since when.
+const breachedKey = "breached"
+
+// recallBreaches reads since when invariants have been broken, as an earlier process noted it. What is known by now counts
+// if that cannot be read yet.
+func (r *Reconciler) recallBreaches(ctx context.Context, d *desired, k *knowledge) {
+	if k.breachedNoted != nil {
+		return
+	}
+	noted := map[string]time.Time{}
+	if _, err := r.note(ctx, d, breachedKey, &noted); err != nil {
+		return
+	}
+	k.breachedNoted = noted
+	for name, at := range noted {
+		if known, ok := k.breached[name]; !ok || at.Before(known) {
+			k.breached[name] = at
+		}
+	}
+}
+
+// recordBreaches notes since when invariants have been broken, for the next process.
+func (r *Reconciler) recordBreaches(ctx context.Context, d *desired, k *knowledge) error {
+	if k.breachedNoted == nil || maps.EqualFunc(k.breachedNoted, k.breached, time.Time.Equal) {
+		return nil
+	}
+	if err := r.setNote(ctx, d, breachedKey, k.breached); err != nil {
+		return err
+	}
+	k.breachedNoted = maps.Clone(k.breached)
+	return nil
+}
+
 func breachesOf(o outlook, k *knowledge) []BreachReport {
 	var out []BreachReport
 	for _, b := range o.breaches {
 		report := BreachReport{Breach: b}
-		if k.acts { // who only looks sees it for the first time
+		if _, noted := k.breachedNoted[b.Name]; noted || k.acts { // who only looks sees it for the first time
 			report.Since = k.breached[b.Name]
 		}
 		out = append(out, report)

@@ -58,8 +58,10 @@ type knowledge struct {
 	said     map[string]said      // what was last said where
 	plans    map[string]plan      // of open pull requests, by number
 	breached map[string]time.Time // since when an invariant is broken, by its name
-	resync   *phase.Resync        // what a pull request was told last of what is to be brought over; not changed once it is made
-	recorded phase.Reason         // of the last decision in the journal
+	// breachedNoted is what the journal has of that; nil until it was read.
+	breachedNoted map[string]time.Time
+	resync        *phase.Resync // what a pull request was told last of what is to be brought over; not changed once it is made
+	recorded      phase.Reason  // of the last decision in the journal
 
 	report   Report   // the last one
 	repaired []Repair // newest first, at most maxRepaired

@@ -199,6 +199,7 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 	default:
 		o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
 	}
+	r.recallBreaches(ctx, d, k)
 	r.guard(&o, k)
 	if k.unusable != nil {
 		err = errors.Join(err, k.unusable)

@@ -34,6 +34,9 @@ func (r *Reconciler) keepRecord(ctx context.Context, o outlook, k *knowledge) er
 	if err := r.recordApprovals(ctx, o, entry); err != nil {
 		return err
 	}
+	if err := r.recordBreaches(ctx, d, k); err != nil {
+		return err
+	}
 	// Counts in a reason change all the time; its code tells whether something else holds.
 	if o.decision.Reason.Code == k.recorded.Code {
 		return nil

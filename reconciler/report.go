@@ -46,7 +46,7 @@ type Report struct {
 // BreachReport is an invariant that is broken.
 type BreachReport struct {
 	invariant.Breach
-	// Since is when the daemon saw it first; zero in a look by itself, which does not know.
+	// Since is when the daemon saw it first; zero in a look by itself if the daemon has not noted it.
 	Since time.Time `json:"since,omitzero"`
 }
 

@@ -43,6 +43,13 @@ func TestKeptOut(t *testing.T) {
 	tr.w.KeepOut("dana", "orbit-images", 15*time.Minute)
 	tr.p = tr.w.Start() // the daemon remembers whom the role let in
 	tr.r = on(t, tr.p)
+	tr.until("the breach", 10*time.Minute, broken)
+	began := tr.last.Breaches[0].Since
+	tr.restart()
+	tr.until("the breach again", 10*time.Minute, broken)
+	if since := tr.last.Breaches[0].Since; began.IsZero() || !since.Equal(began) {
+		t.Errorf("the breach began at %s, after a restart at %s", began, since)
+	}
 	raise("canary 25%")
 	held := tr.w.Now().Add(10 * time.Minute)
 	tr.until("the breach", 10*time.Minute, func() bool { return broken() && tr.last.Decision.Reason.Code == phase.Breached })
