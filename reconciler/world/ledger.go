@@ -13,7 +13,7 @@ import (
 type ledger struct {
 	weight int
 	since  time.Time             // when the last proxy had it
-	before map[string][2]float64 // sessions of the two servers, by proxy, when all had it, again if they had lost it
+	before map[string][2]float64 // sessions of the two servers, by proxy, when all had it last and every server was up
 	from   time.Time             // when that was
 	served float64               // requests that the new cluster had got then
 	baked  map[int]bool          // the weights that fared well, as long as no lower one is set

@@ -134,6 +134,9 @@ func (w *World) flow(until time.Time) {
 		t.failed += lost
 	}
 	w.count(seconds)
+	if w.oneSided() {
+		w.judge.ledger.counts(w)
+	}
 	t.last = until
 	t.samples = append(t.samples, sample{until, served})
 	old := 0
@@ -143,6 +146,16 @@ func (w *World) flow(until time.Time) {
 	if old > 64 {
 		t.samples = slices.Clone(t.samples[old:])
 	}
+}
+
+// oneSided tells whether a server of some proxy takes no traffic, so that the other one gets its share.
+func (w *World) oneSided() bool {
+	for _, x := range w.fleet {
+		if x.from.state != stateUp || x.to.state != stateUp {
+			return true
+		}
+	}
+	return false
 }
 
 // count adds to the proxies' counters.
