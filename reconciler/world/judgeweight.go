@@ -148,7 +148,7 @@ func (w *World) restPipelines(at estate.Marker) {
 			w.breach("frozen", "%s of %s is not as it was before the freeze", d.Name(), d.Application())
 		case at.Phase < estate.Freeze && frozen:
 			w.breach("frozen", "%s of %s is still frozen", d.Name(), d.Application())
-		case at.Phase >= estate.Freeze && at.Phase <= estate.Cutover && (!frozen || tampered) && !w.isOpen(d.Application()):
+		case at.Phase >= estate.Freeze && at.Phase <= estate.Cutover && (!frozen || tampered) && !w.isOpen(d.Application()) && !w.judge.tampered(d.Application()):
 			w.breach("frozen", "%s of %s is not frozen", d.Name(), d.Application())
 		}
 	}

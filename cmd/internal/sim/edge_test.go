@@ -6,14 +6,19 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"cutover/reconciler"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/failure"
+	"cutover/reconciler/world"
 )
 
-// often lets so much break that two troubles meet.
-func often(p *Plan) { p.Trouble = 15 }
+// often lets so much break that two troubles meet, and nothing else happen.
+func often(p *Plan) {
+	p.Trouble, p.Stormy, p.Pace = 15, 3*time.Hour, 5*time.Second
+	p.Busy, p.Crash, p.Failures, p.Faults = 0, 0, 0, world.Faults{}
+}
 
 // TestMistakesAtTheEdgeAreCaught plants mistakes that only a rare trouble shows: that of a proxy, or of what nobody
 // answers, while the new cluster has traffic.
