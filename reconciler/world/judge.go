@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,8 +109,9 @@ func (w *World) changed() {
 	if w.migration.Name.IsZero() || w.options.Empty {
 		return
 	}
-	if strings.HasPrefix(w.cause, "weight ") {
-		w.judge.ledger.follows(w)
+	if given, ok := strings.CutPrefix(w.cause, "weight "); ok {
+		weight, _ := strconv.Atoi(given)
+		w.judge.ledger.follows(w, weight)
 	}
 	now := map[string]bool{}
 	hold := func(invariant, format string, args ...any) {

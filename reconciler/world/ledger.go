@@ -23,8 +23,8 @@ type ledger struct {
 
 func newLedger() ledger { return ledger{baked: map[int]bool{}} }
 
-// follows notes what the proxies have after the program has set a weight.
-func (l *ledger) follows(w *World) {
+// follows notes what the proxies have after the program has set a weight, or tried to.
+func (l *ledger) follows(w *World, weight int) {
 	least, most, down := 100, 0, false
 	for _, x := range w.fleet {
 		if !w.works(x) {
@@ -34,7 +34,7 @@ func (l *ledger) follows(w *World) {
 		least, most = min(least, x.to.weight), max(most, x.to.weight)
 	}
 	switch {
-	case most < l.weight: // also where a proxy is down: it comes back with nothing
+	case most < l.weight && weight < l.weight: // also where a proxy is down: it comes back with nothing
 	case most > l.weight && least == most && !down:
 		if l.unproven(w) == "" {
 			l.baked[l.weight] = true
