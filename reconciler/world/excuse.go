@@ -25,9 +25,9 @@ const (
 	// believesMain is how long a branch may have moved before the program has to know it, if no webhook tells.
 	believesMain = 6 * time.Minute
 	// believesPipelines and believesReviews are how long somebody's change of a frozen pipeline, and a new pull request,
-	// may go unseen.
+	// may go unseen: no webhook tells of it here, and of what is open it believes for another while what it changes.
 	believesPipelines = 15 * time.Second
-	believesReviews   = 30 * time.Second
+	believesReviews   = time.Minute + 10*time.Second
 )
 
 // Looks notes that the program begins a pass, before which it was told of every change of the new cluster.
