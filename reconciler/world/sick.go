@@ -5,8 +5,9 @@ import "time"
 // sickness is how long the new cluster has not answered users as it should while it got traffic, and the program could
 // have done something about it.
 type sickness struct {
-	share  float64 // of the traffic that the new cluster got
-	got    float64 // requests that it got since then, or since the process began
+	share  float64       // of the traffic that the new cluster got
+	well   time.Duration // since users last suffered
+	got    float64       // requests that it got since then, or since the process began
 	lasted time.Duration
 	told   bool
 }
@@ -15,6 +16,9 @@ type sickness struct {
 const (
 	bad  = 0.05
 	slow = 200 * time.Millisecond
+	// wellFor is how long users have to be well before what they suffered is over: what is lowered and put back at once helps
+	// nobody.
+	wellFor = 10 * time.Second
 	// tellable is how many requests a cluster has to get before anybody can tell how it answers them.
 	tellable = 100
 )
@@ -52,10 +56,17 @@ func (w *World) crashing(c *cluster) bool {
 func (w *World) endure(d time.Duration) {
 	s := &w.judge.sick
 	share := w.share()
-	if !w.suffers() || share < s.share { // it goes back, step by step
+	if share < s.share { // it goes back, step by step
 		*s = sickness{share: share}
 		return
 	}
+	if !w.suffers() {
+		if s.well += d; s.well >= wellFor {
+			*s = sickness{share: share}
+		}
+		return
+	}
+	s.well = 0
 	s.share = share // somebody may have raised it meanwhile
 	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) {
 		return
