@@ -20,6 +20,7 @@ func (j *judge) intent(w *World, p *Process, at port) {
 		if !j.raises {
 			return // traffic goes back also if that cannot be written down
 		}
+	default: // every other system
 	}
 	switch {
 	case !j.journaled, strings.HasPrefix(w.cause, "delete branch"):
@@ -73,6 +74,7 @@ func means(e record.Entry, at port, what string) bool {
 		return what == "weight "+strings.TrimPrefix(e.Key[strings.LastIndexByte(e.Key, '.'):], ".")
 	case "propose":
 		return what == "propose "+e.Target
+	default: // the effects of the others name nothing more
+		return true
 	}
-	return true
 }
