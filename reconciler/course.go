@@ -152,11 +152,24 @@ func (n noted) alone(why error) *course {
 	if len(n.Counted) == 0 {
 		return nil
 	}
-	last := n.Counted[len(n.Counted)-1]
-	newest := evidence.Marker{
-		Commit: last.Commit, PullRequest: last.PullRequest, Trailer: last.Marker.Phase.String(), Before: last.Marker, Reviewed: true,
+	last := n.Counted[len(n.Counted)-1].Marker
+	c := &course{at: last, reached: n.Reached, says: last, counted: n.Counted, unasked: why}
+	c.newest = c.stands()
+	return c
+}
+
+// stands is the evidence of the marker that counted last, whether it is the newest or not; that of the newest if none has.
+func (c *course) stands() evidence.Marker {
+	n := len(c.counted)
+	if n == 0 || c.newest.Commit == c.counted[n-1].Commit {
+		return c.newest
 	}
-	return &course{at: last.Marker, reached: n.Reached, says: last.Marker, newest: newest, counted: n.Counted, unasked: why}
+	last := c.counted[n-1]
+	out := evidence.Marker{Commit: last.Commit, PullRequest: last.PullRequest, Trailer: last.Marker.Phase.String(), Reviewed: true}
+	if n > 1 {
+		out.Before = c.counted[n-2].Marker
+	}
+	return out
 }
 
 func (n noted) has(commit string) bool {

@@ -126,7 +126,7 @@ func (r *Reconciler) keepUp(ctx context.Context, branch string) (ask *desired, b
 	ctx, cancel := context.WithTimeout(ctx, keepFor)
 	defer cancel()
 	for range settleFor {
-		e := evidence.Evidence{Marker: k.course.newest}
+		e := evidence.Evidence{Marker: k.course.stands()}
 		if e.Edge, err = r.edgeLocked(ctx, k.desired); err != nil {
 			return nil, bake, err
 		}

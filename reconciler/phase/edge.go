@@ -38,8 +38,8 @@ func keepEdge(s situation) (Decision, bool) {
 	if ok && d.Kind == Do && bake.Failed != "" && highest(s.e.Edge) > held {
 		d.Kind = Retreat
 	}
-	if !ok && held == 0 && s.isHistory() && everywhere(s.e.Edge, 0) {
-		return stepAt(0).decide(s.begin(0, fmt.Sprintf("every proxy is back at 0%%, and %d%% is noted from before", bake.Weight)))
+	if !ok && held < reached(s.e.Edge) && len(s.unreachable()) == 0 && everywhere(s.e.Edge, held) { // or a later marker would find the old note
+		return stepAt(held).decide(s.begin(held, fmt.Sprintf("every proxy is back at %d%%, and %d%% is noted from before", held, bake.Weight)))
 	}
 	return d, ok
 }

@@ -17,7 +17,7 @@ import (
 // false if there is nothing to be done.
 //
 // The marker at is the one that counts, or, while a newer one is refused or the branch's history has lost it, the one that
-// counted last; before the first one nothing is done. The evidence of the marker may be that of the newer one, or none.
+// counted last, and the evidence of the marker is that of at; before the first one nothing is done.
 //
 // The hazards: the proxies and the note have to be read together, as a note that could not be read looks like one that was
 // never made, and then the traffic goes back; and nobody else may set weights between that and what is decided here.
@@ -26,9 +26,6 @@ func Keep(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 		return Decision{}, false
 	}
 	only := &evidence.Evidence{Marker: e.Marker, Edge: e.Edge}
-	if Refusal(m, at, &e.Marker).Code != "" {
-		only = standing(at, only)
-	}
 	d, ok := keepEdge(situation{m, at, only, now})
 	if !ok {
 		return Decision{}, false
@@ -49,14 +46,6 @@ func Keep(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 // isAbove says that a proxy has a higher weight.
 func isAbove(e evidence.Edge, name string, weight int) bool {
 	return slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool { return p.Name == name && p.To.Weight > weight })
-}
-
-// standing is evidence for a marker that counted before, so that what it asked for was reached. The evidence of the marker
-// may be that of a newer one, which moves nothing.
-func standing(at estate.Marker, e *evidence.Evidence) *evidence.Evidence {
-	out := *e
-	out.Marker.Before = at
-	return &out
 }
 
 // keep is what comes before all rows, and is done while the migration is paused, its marker is refused, or a system cannot

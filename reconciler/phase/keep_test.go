@@ -92,7 +92,7 @@ func TestKeep(t *testing.T) {
 		{"none passes", canary(5), baking(5, bakeTime), ""},
 		{"what is only intended is not set", canary(5), edge(intended), ""},
 		{"once it is set everywhere it is noted, so that it is judged", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5) }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5]"},
-		{"for the marker it was set for", canary(5), also(lost, edge(func(e *evidence.Edge) { intended(e); e.Bake.Commit, e.Proxies = earlier, proxies(5) })), "do step 14: weight-pending\n  begin-bake api at 5% [fedcba9876.5]"},
+		{"for the marker it was set for", canary(5), also(stood, edge(func(e *evidence.Edge) { intended(e); e.Bake.Commit, e.Proxies = earlier, proxies(5) })), "do step 14: weight-pending\n  begin-bake api at 5% [fedcba9876.5]"},
 		{"a proxy that does not answer may not have it, so that the others go back", canary(5), edge(func(e *evidence.Edge) { intended(e); e.Proxies = proxies(5); unreachable(e) }), "do step 14: weight-pending\n  set-weight api to 1% at edge-1"},
 		{"what was gone back to fails as well", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 1% [0123456789.1]"},
 		{"users who get no answer go back", canary(100), edge(dead(outage)), "retreat step 15: check-failed\n  fail-bake api at 100% [0123456789.100]"},
@@ -101,11 +101,12 @@ func TestKeep(t *testing.T) {
 		{"before canary all traffic goes back", freeze, edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
 		{"that it is back is for the pass to note", freeze, edge(func(e *evidence.Edge) { e.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5)} }), ""},
 		{"paused", paused(canary(5)), also(after(canary(5)), edge(lostWeight)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-		{"a newer marker is refused", canary(5), also(refused, edge(func(e *evidence.Edge) { e.Bake.Commit = earlier; lostWeight(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-		{"then a weight can fail", canary(5), also(refused, edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
-		{"the history has lost the marker", canary(5), also(lost, edge(func(e *evidence.Edge) { e.Bake.Commit = earlier; lostWeight(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-		{"and has an older one", canary(5), also(rewritten, edge(func(e *evidence.Edge) { e.Bake.Commit = earlier; lostWeight(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-		{"then a weight can fail, too", canary(5), also(lost, edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [.5]"},
+		{"for the marker that counted last", canary(5), also(stood, edge(lostWeight)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+		{"it can fail, too", canary(5), also(stood, edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [fedcba9876.5]"},
+		{"what it asked for and was not reached is not set", canary(25), also(stood, edge(func(e *evidence.Edge) {
+			e.Proxies = proxies(1)
+			e.Bake = evidence.Bake{Commit: "aaaaaaaa", Weight: 100, Baseline: proxies(100), Good: 25, Failed: "slow"}
+		})), "do step 14: weight-pending\n  begin-bake api at 1% [fedcba9876.1]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,34 +125,26 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// refused is the evidence of a newer marker that was pushed.
-func refused(_ *estate.Migration, e *evidence.Evidence) {
-	e.Marker = evidence.Marker{Commit: commit, Trailer: "canary", Before: canary(5)}
-}
-
-// lost is that of a branch without a marker, rewritten that of one with an older marker than counted.
-func lost(_ *estate.Migration, e *evidence.Evidence) { e.Marker = evidence.Marker{} }
-
-func rewritten(_ *estate.Migration, e *evidence.Evidence) {
-	e.Marker = evidence.Marker{Commit: "cccccccc", Trailer: "freeze", Before: deploy, Reviewed: true}
+// stood is the evidence of the marker that counted last, while git has another one.
+func stood(_ *estate.Migration, e *evidence.Evidence) {
+	e.Marker = evidence.Marker{Commit: earlier, Trailer: "canary", Before: canary(1), Reviewed: true}
+	e.Edge.Bake.Commit = earlier
 }
 
 func TestWhatGitLostIsKeptUp(t *testing.T) {
 	why := phase.Reason{Code: phase.MarkerLost, Text: "the branch was rewritten"}
-	for name, was := range map[string]func(*estate.Migration, *evidence.Evidence){"lost": lost, "rewritten": rewritten, "refused": refused} {
-		for _, tt := range []struct {
-			edit func(*estate.Migration, *evidence.Evidence)
-			want string
-		}{
-			{edge(func(*evidence.Edge) {}), "refuse step 0: marker-lost until +2s"},
-			{edge(lostWeight), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
-			{frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false }), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
-			{silences(), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\""},
-		} {
-			m, e := scene{at: canary(5), edit: also(was, edge(func(e *evidence.Edge) { e.Bake.Commit = earlier }), tt.edit)}.set()
-			if diff := cmp.Diff(tt.want, transcript(phase.Refused(m, canary(5), &e, why, t0))); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", name, diff)
-			}
+	for _, tt := range []struct {
+		edit func(*estate.Migration, *evidence.Evidence)
+		want string
+	}{
+		{edge(func(*evidence.Edge) {}), "refuse step 0: marker-lost until +2s"},
+		{edge(lostWeight), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+		{frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false }), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
+		{silences(), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\""},
+	} {
+		m, e := scene{at: canary(5), edit: also(stood, tt.edit)}.set()
+		if diff := cmp.Diff(tt.want, transcript(phase.Refused(m, canary(5), &e, why, t0))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }
@@ -175,7 +168,7 @@ func kept(t *testing.T, seed uint64, m *estate.Migration, at estate.Marker, e ev
 			if a.Verb != phase.SetWeight && a.Verb != phase.BeginBake && a.Verb != phase.FailBake {
 				t.Errorf("seed %d: %s is none of its verbs", seed, line(a))
 			}
-			if b := e.Edge.Bake; a.Verb == phase.BeginBake && (a.Weight > 0 && (b.Begun() || b.Weight != a.Weight) || len(e.Edge.Proxies) != 2 || slices.ContainsFunc(e.Edge.Proxies, func(p evidence.Proxy) bool { return p.To.Weight != a.Weight })) {
+			if b := e.Edge.Bake; a.Verb == phase.BeginBake && (a.Weight >= max(b.Weight, b.Stands()) && (b.Begun() || b.Weight != a.Weight) || len(e.Edge.Proxies) != 2 || slices.ContainsFunc(e.Edge.Proxies, func(p evidence.Proxy) bool { return p.To.Weight != a.Weight })) {
 				t.Errorf("seed %d: %s notes what is not so: %+v", seed, line(a), b)
 			}
 			for _, p := range e.Edge.Proxies {

@@ -37,9 +37,10 @@ func Next(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 }
 
 // Refused decides what to do while the newest marker counts for nothing, or what git has cannot be used: what the one that
-// counted last, at, has reached is kept up, and nothing else is done.
+// counted last, at, has reached is kept up, and nothing else is done. The evidence of the marker is that of at, or
+// of one that follows it and is refused.
 func Refused(m *estate.Migration, at estate.Marker, e *evidence.Evidence, why Reason, now time.Time) Decision {
-	s := situation{m, at, standing(at, e), now}
+	s := situation{m, at, e, now}
 	if d, ok := keep(s); ok {
 		return d
 	}

@@ -22,8 +22,8 @@ const (
 	believesRunning  = 10*time.Second + staleFor
 	believesSecrets  = 30 * time.Second
 	believesRoles    = 5 * time.Minute
-	// believesMain is how long a branch may have moved before the program has to know it, if no webhook tells.
-	believesMain = 6 * time.Minute
+	// believesBranch is how long a branch may have moved before the program has to know it, if no webhook tells.
+	believesBranch = 6 * time.Minute
 	// believesPipelines and believesReviews are how long somebody's change of a frozen pipeline, and a new pull request,
 	// may go unseen: no webhook tells of it here, and of what is open it believes for another while what it changes.
 	believesPipelines = 15 * time.Second

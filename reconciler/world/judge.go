@@ -31,30 +31,29 @@ const mostBreaches = 50
 
 // judge is what the world remembers to judge by.
 type judge struct {
-	clients    map[string]bool              // services that users reach, and that talk to a singleton
-	exclusive  map[string]string            // namespace of each exclusive service
-	classes    map[string]estate.Class      // of every service of the product
-	before     map[string]pipeline.Document // the old stack's pipelines as they were, by id
-	foreign    map[string]int               // strangers' pipelines: how they were saved, by id
-	principals map[string][]string          // of the roles, as they were
-	rights     rights
-	standing   map[string]bool           // breaches that still hold: each is told once
-	triggered  map[string]bool           // correlation ids
-	opened     map[int]time.Time         // when people opened their pull requests
-	glass      map[string]bool           // executions that break-glass let through
-	jobs       map[object.Ref]object.Ref // the newest Job that was made of each CronJob
-	markers    []mergedMarker            // oldest first
-	ledger     ledger
-	excuses    excuses
-	sick       sickness
-	journaled  bool
-	raises     bool // the effect at the edge that is under way raises a weight
+	clients   map[string]bool              // services that users reach, and that talk to a singleton
+	exclusive map[string]string            // namespace of each exclusive service
+	classes   map[string]estate.Class      // of every service of the product
+	before    map[string]pipeline.Document // the old stack's pipelines as they were, by id
+	foreign   map[string]int               // strangers' pipelines: how they were saved, by id
+	rights    rights
+	standing  map[string]bool           // breaches that still hold: each is told once
+	triggered map[string]bool           // correlation ids
+	opened    map[int]time.Time         // when people opened their pull requests
+	glass     map[string]bool           // executions that break-glass let through
+	jobs      map[object.Ref]object.Ref // the newest Job that was made of each CronJob
+	markers   []mergedMarker            // oldest first
+	ledger    ledger
+	excuses   excuses
+	sick      sickness
+	journaled bool
+	raises    bool // the effect at the edge that is under way raises a weight
 }
 
 func newJudge() judge {
 	return judge{
 		clients: map[string]bool{}, exclusive: map[string]string{}, classes: map[string]estate.Class{},
-		before: map[string]pipeline.Document{}, foreign: map[string]int{}, principals: map[string][]string{}, rights: newRights(),
+		before: map[string]pipeline.Document{}, foreign: map[string]int{}, rights: newRights(),
 		standing: map[string]bool{}, triggered: map[string]bool{}, opened: map[int]time.Time{}, glass: map[string]bool{},
 		ledger:  newLedger(),
 		jobs:    map[object.Ref]object.Ref{},
@@ -81,9 +80,6 @@ func (j *judge) begin(w *World) {
 		} else {
 			j.foreign[id] = d.version
 		}
-	}
-	for name, r := range w.roles {
-		j.principals[name] = slices.Clone(r.principals)
 	}
 }
 

@@ -113,13 +113,6 @@ func (w *World) Rest(at estate.Marker) []Breach {
 	w.restSilences(at)
 	w.restPipelines(at)
 	w.restWeights(at)
-	for name, was := range w.judge.principals {
-		for _, p := range was {
-			if !slices.Contains(w.roles[name].principals, p) {
-				w.breach("trust", "role %s lost %s", name, p)
-			}
-		}
-	}
 	return slices.Clone(w.breaches[before:])
 }
 

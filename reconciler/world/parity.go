@@ -57,7 +57,7 @@ func containers(o object.Object) string {
 // values: what people write below the services' directories is on the branch as it is on main.
 func (j *judge) values(w *World, head *commit) {
 	main := w.git.commits[w.git.branches[Main]]
-	if j.unknown(main.When, believesMain) {
+	if j.unknown(main.When, believesBranch) {
 		return
 	}
 	generated := "/" + w.migration.To.Stack.String() + "-values.yaml"
