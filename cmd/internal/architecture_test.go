@@ -50,6 +50,7 @@ var sideways = map[string][]string{
 	"cmd/internal/demo":          {"cmd/internal/lab/...", "cmd/internal/term"},
 	"cmd/internal/lab":           {"cmd/internal/lab/..."},
 	"cmd/internal/lab/spinnaker": {"cmd/internal/lab/spinnaker/..."},
+	"cmd/internal/sim":           {"cmd/internal/term"},
 }
 
 // effects are the packages of the standard library that pure floors must not import, and what to do instead.
