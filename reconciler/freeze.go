@@ -19,6 +19,12 @@ import (
 
 // observeFreeze tells what could still change the old stack (step 8).
 func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	if begun := k.course.began(estate.Freeze).Commit; begun != k.freeze { // what was seen before it began is not all of it
+		k.freeze = begun
+		k.running.forget()
+		k.open.forget()
+		k.frozen.forget()
+	}
 	// First: without it what is let through would look as if it had come undone.
 	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +91,29 @@ func TestALateReleaseIsPinned(t *testing.T) {
 			}
 			t.Errorf("the release is not pinned, and step %d has begun: %s", tr.last.Decision.Step, tr.last.Decision.Reason.Text)
 		})
+	}
+}
+
+// TestALatePullRequestIsBlocked opens a pull request shortly before the freeze, when the plan of the freeze was told: it is
+// blocked before the freeze counts as done.
+func TestALatePullRequestIsBlocked(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	tr.through("prepare")
+	tr.through("deploy")
+	tr.until("the pull request freeze", time.Hour, func() bool { _, ok := tr.open("freeze"); return ok })
+	p, _ := tr.open("freeze")
+	tr.changed(20 * time.Second)
+	const path = "deploy-values/orbit/web/profile/values.yaml"
+	late := tr.offer("dana/late", world.Main, []estate.File{{Path: path, Data: append(bytes.Clone(tr.w.File(world.Main, path)), "level: debug\n"...)}})
+	tr.changed(4 * time.Second)
+	tr.merge(p.Number)
+	for end := tr.w.Now().Add(time.Hour); tr.last.Marker.Phase != estate.Freeze || tr.last.Decision.Step <= 8; tr.changed(time.Second) {
+		if tr.w.Now().After(end) {
+			t.Fatalf("step 8 does not end: %s", tr.last.Decision.Reason.Text)
+		}
+	}
+	if !tr.blocked(late) {
+		t.Errorf("step %d has begun, and pull request #%d may be merged", tr.last.Decision.Step, late)
 	}
 }

@@ -44,7 +44,8 @@ type knowledge struct {
 	roles    fresh[[]evidence.Role]
 	trust    estate.Trust // that roles were asked for
 	running  fresh[[]string]
-	still    bool // the old stack does not change any more
+	still    bool   // the old stack does not change any more
+	freeze   string // the commit of the marker that began the freeze that was looked at last
 	open     fresh[[]review.PullRequest]
 	frozen   fresh[[]evidence.FrozenReview]
 	silences fresh[[]evidence.Silence]
