@@ -54,6 +54,7 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	if err != nil {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
 	}
+	e.Marker = evidence.Marker{Commit: p.Commit, PullRequest: p.Number, Trailer: to.Phase.String(), Before: k.course.at, Reviewed: true}
 	rows, effects := rowsOf(phase.Plan(&d.migration, to, &e, now))
 	data := map[string]any{
 		"Title": phase.Title(to), "Reversibility": phase.ReversibilityOf(to.Phase), "Steps": rows,

@@ -463,3 +463,22 @@ func TestDeploymentsOfAWaveEndTogether(t *testing.T) {
 		t.Errorf("the plan does not wait for what runs: %+v", plan)
 	}
 }
+
+// TestPlanOfARollback: a phase that begins again is tested again.
+func TestPlanOfARollback(t *testing.T) {
+	m := migration()
+	e := complete(m, canary(5))
+	e.Marker = evidence.Marker{Commit: "back", Trailer: "freeze", Before: canary(5), Reviewed: true}
+	var got []string
+	for _, step := range phase.Plan(m, freeze, &e, t0) {
+		if step.Step == 12 {
+			got = append(got, string(step.Action.Verb)+string(step.Code))
+		}
+		if step.Step == 7 {
+			t.Errorf("what is not begun again is tested: %+v", step)
+		}
+	}
+	if want := []string{"run-smoke", "smoke-approval"}; !slices.Equal(slices.Compact(got), want) {
+		t.Errorf("of step 12 it has %v, want %v", got, want)
+	}
+}

@@ -71,12 +71,25 @@ func Plan(m *estate.Migration, at estate.Marker, e *evidence.Evidence, now time.
 	return out
 }
 
-// foresee adds what would be observed once the marker counted: its arrival, and addresses that another phase asks for.
+// foresee adds what would be observed once the marker counted: its arrival, tests that are made anew because their phase
+// begins, and addresses that another phase asks for.
 func (s situation) foresee() {
 	if s.at.Phase != 0 && Refusal(s.m, s.at, &s.e.Marker).Code != "" {
 		s.e.Marker = evidence.Marker{Commit: "planned", Trailer: s.at.Phase.String(), Before: s.at, Reviewed: true}
 	}
+	if s.e.Marker.Before.Phase != s.at.Phase {
+		each(s.e.Smoke, func(t *evidence.Smoke) bool { return phaseOf(t.Step) == s.at.Phase }, func(t *evidence.Smoke) { t.State = evidence.SmokeDue })
+	}
 	s.readdress()
+}
+
+// phaseOf is the phase that a step of the table belongs to.
+func phaseOf(number int) estate.Phase {
+	i := slices.IndexFunc(Table, func(s Step) bool { return s.Number == number })
+	if i < 0 {
+		return 0
+	}
+	return Table[i].Phase
 }
 
 // readdress adds the addresses in the copy that are not those that are wanted now.
