@@ -64,14 +64,15 @@ func (e Edge) Share() (percent float64, sessions int64) {
 	return 100 * float64(to) / float64(sessions), sessions
 }
 
-// ShareDisagrees says in what the observed share disagrees with the weight that bakes. It is "" if they agree, if fewer
+// ShareDisagrees says in what the observed share disagrees with the weight that stands. It is "" if they agree, if fewer
 // than 200 sessions were counted, and if the proxies do not all have that weight now.
 func (e Edge) ShareDisagrees() string {
-	if !e.Bake.Begun() || e.Bake.Weight == 0 || e.Bake.Failed != "" {
+	weight := e.Bake.Stands()
+	if e.Bake.Commit == "" || weight == 0 || e.Bake.Failed != "" {
 		return ""
 	}
 	for _, p := range e.Proxies {
-		if p.Unreachable == "" && p.To.Weight != e.Bake.Weight {
+		if p.Unreachable == "" && p.To.Weight != weight {
 			return ""
 		}
 	}
@@ -79,10 +80,10 @@ func (e Edge) ShareDisagrees() string {
 	if sessions < ShareSessions {
 		return ""
 	}
-	p := float64(e.Bake.Weight) / 100
+	p := float64(weight) / 100
 	allowed := max(shareMargin, shareDeviations*100*math.Sqrt(p*(1-p)/float64(sessions)))
-	if math.Abs(share-float64(e.Bake.Weight)) <= allowed {
+	if math.Abs(share-float64(weight)) <= allowed {
 		return ""
 	}
-	return fmt.Sprintf("%.1f%% of %d sessions went to the new cluster, and the weight is %d%%: more than %.1f points apart", share, sessions, e.Bake.Weight, allowed)
+	return fmt.Sprintf("%.1f%% of %d sessions went to the new cluster, and the weight is %d%%: more than %.1f points apart", share, sessions, weight, allowed)
 }

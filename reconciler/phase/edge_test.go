@@ -89,6 +89,7 @@ var edgeScenes = []scene{
 	{"a check that was not made is no pass", canary(5), also(baking(5, bakeTime), edge(func(e *evidence.Edge) { e.Checks = e.Checks[:2] })), "hold step 14: bake-inconclusive until +2s"},
 	{"the share disagrees", canary(5), also(baking(5, bakeTime), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"what disagrees keeps the next weight from rising, too", canary(25), also(unbaked, sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
+	{"and one that is intended from being set", canary(5), also(edge(intended), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"what disagreed long ago does not matter", canary(5), also(baking(5, bakeTime), sessions(1700, 30), edge(func(e *evidence.Edge) {
