@@ -248,3 +248,37 @@ func TestGitAway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestARefusedMarkerStaysRefused takes the marker off the branch that counted after one that skipped a checkpoint: that one
+// is the newest again, and would follow now, but nobody has decided so.
+func TestARefusedMarkerStaysRefused(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	tr.through("prepare")
+	bring := func(branch string, to estate.Marker) {
+		t.Helper()
+		tr.w.Branch(branch, tr.w.Head(migrationBranch))
+		marker := []estate.File{{Path: markerPath, Data: values.MarkerFile(to)}}
+		if _, err := tr.w.Push("rita", branch, marker, nil, "Go on\n\nCutover-Phase: "+to.Phase.String()); err != nil {
+			t.Fatal(err)
+		}
+		number, err := tr.w.Open("rita", branch, migrationBranch, "Go on")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.merge(number)
+	}
+	bring("rita/skip", estate.Marker{Phase: estate.Freeze})
+	tr.until("the marker to be refused", time.Minute, tr.decides(phase.MarkerSkips))
+	skipped := tr.w.Head(migrationBranch)
+	bring("rita/next", estate.Marker{Phase: estate.Deploy})
+	tr.until("deploy to begin", time.Minute, func() bool { return tr.last.Marker.Phase == estate.Deploy })
+	tr.restart()
+	tr.w.Branch(migrationBranch, skipped)
+	tr.until("the loss is told", time.Minute, tr.decides(phase.MarkerLost))
+	for range 5 {
+		if tr.pass(); tr.last.Marker.Phase != estate.Deploy {
+			t.Fatalf("the marker that counts is %s", tr.last.Marker)
+		}
+	}
+}

@@ -19,6 +19,8 @@ type course struct {
 	reached estate.Phase    // the furthest phase that was ever reached
 	// counted are the markers that counted, oldest first.
 	counted []countedMarker
+	// passedOver are the commits of the markers that were refused, oldest first.
+	passedOver []string
 	// unasked says why the git host could not tell how a newer marker came: what counted last stands meanwhile.
 	unasked error
 }
@@ -86,7 +88,9 @@ func (c *course) then(m *estate.Migration, change arrivedMarker) *course {
 	if change.says.mistakes != "" {
 		next.refused = phase.Reason{Code: phase.PhaseUnknown, Text: change.says.mistakes}
 	}
-	if next.refused.Code == "" {
+	if next.refused.Code != "" {
+		next.passedOver = noted{PassedOver: c.passedOver}.passed([]string{e.Commit})
+	} else {
 		next.at, next.reached = at, max(c.reached, at.Phase)
 		next.counted = append(slices.Clone(c.counted), countedMarker{at, e.Commit, e.PullRequest})
 	}
@@ -98,13 +102,19 @@ func (c *course) then(m *estate.Migration, change arrivedMarker) *course {
 type noted struct {
 	Counted []countedMarker `json:"counted"` // oldest first
 	Reached estate.Phase    `json:"reached"`
+	// PassedOver are the commits of markers that were refused: one that is the newest again, because what followed it was
+	// taken off the branch, is no new decision.
+	PassedOver []string `json:"passedOver,omitempty"`
 }
 
 // courseKey is the note of how far the migration has come.
 const courseKey = "course"
 
 // noted is what the journal is to remember of the course.
-func (c *course) noted() noted { return noted{c.counted, c.reached} }
+func (c *course) noted() noted {
+	refused := c.passedOver
+	return noted{c.counted, c.reached, refused[max(0, len(refused)-markers):]}
+}
 
 // recall is the course by the branch's history, of which walked was found, and by what is remembered. If the history has
 // lost the marker that counted last, what it had reached is kept up, and nothing goes on before a new one is merged, which
@@ -118,9 +128,10 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		whole := *walked // with the markers that the history has lost since
 		whole.counted = slices.Concat(n.Counted, walked.counted[i+1:])
 		whole.reached = max(walked.reached, n.Reached)
+		whole.passedOver = n.passed(walked.passedOver)
 		return &whole
 	}
-	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, newest: walked.newest, says: walked.says}
+	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, passedOver: n.PassedOver, newest: walked.newest, says: walked.says}
 	if i := slices.IndexFunc(changes, func(c arrivedMarker) bool { return c.came.Commit == last.Commit }); i >= 0 {
 		kept.newest, kept.says = changes[i].came, last.Marker
 		if before := len(n.Counted) - 2; before >= 0 {
@@ -153,7 +164,7 @@ func (n noted) alone(why error) *course {
 		return nil
 	}
 	last := n.Counted[len(n.Counted)-1].Marker
-	c := &course{at: last, reached: n.Reached, says: last, counted: n.Counted, unasked: why}
+	c := &course{at: last, reached: n.Reached, says: last, counted: n.Counted, passedOver: n.PassedOver, unasked: why}
 	c.newest = c.stands()
 	return c
 }
@@ -172,6 +183,18 @@ func (c *course) stands() evidence.Marker {
 	return out
 }
 
+// has tells whether a marker was judged before, whether it counted or not.
 func (n noted) has(commit string) bool {
-	return slices.ContainsFunc(n.Counted, func(c countedMarker) bool { return c.Commit == commit })
+	return slices.Contains(n.PassedOver, commit) || slices.ContainsFunc(n.Counted, func(c countedMarker) bool { return c.Commit == commit })
+}
+
+// passed are the refused markers that are remembered, and then those of others that are not.
+func (n noted) passed(others []string) []string {
+	out := slices.Clone(n.PassedOver)
+	for _, commit := range others {
+		if !slices.Contains(out, commit) {
+			out = append(out, commit)
+		}
+	}
+	return out
 }
