@@ -89,7 +89,7 @@ func (c *course) then(m *estate.Migration, change arrivedMarker) *course {
 		next.refused = phase.Reason{Code: phase.PhaseUnknown, Text: change.says.mistakes}
 	}
 	if next.refused.Code != "" {
-		next.passedOver = noted{PassedOver: c.passedOver}.passed([]string{e.Commit})
+		next.passedOver = added(c.passedOver, e.Commit)
 	} else {
 		next.at, next.reached = at, max(c.reached, at.Phase)
 		next.counted = append(slices.Clone(c.counted), countedMarker{at, e.Commit, e.PullRequest})
@@ -128,7 +128,7 @@ func (n noted) recall(m *estate.Migration, walked *course, changes []arrivedMark
 		whole := *walked // with the markers that the history has lost since
 		whole.counted = slices.Concat(n.Counted, walked.counted[i+1:])
 		whole.reached = max(walked.reached, n.Reached)
-		whole.passedOver = n.passed(walked.passedOver)
+		whole.passedOver = added(n.PassedOver, walked.passedOver...)
 		return &whole
 	}
 	kept := course{at: last.Marker, reached: n.Reached, counted: n.Counted, passedOver: n.PassedOver, newest: walked.newest, says: walked.says}
@@ -188,10 +188,10 @@ func (n noted) has(commit string) bool {
 	return slices.Contains(n.PassedOver, commit) || slices.ContainsFunc(n.Counted, func(c countedMarker) bool { return c.Commit == commit })
 }
 
-// passed are the refused markers that are remembered, and then those of others that are not.
-func (n noted) passed(others []string) []string {
-	out := slices.Clone(n.PassedOver)
-	for _, commit := range others {
+// added is a list with more commits, each once.
+func added(known []string, more ...string) []string {
+	out := slices.Clone(known)
+	for _, commit := range more {
 		if !slices.Contains(out, commit) {
 			out = append(out, commit)
 		}

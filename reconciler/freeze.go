@@ -47,8 +47,13 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 // isStill tells whether nothing changes what the old cluster runs, but what break-glass lets through.
 func isStill(f evidence.Freeze) bool {
 	return len(f.Running)+len(f.Foreign) == 0 && !slices.ContainsFunc(f.Pipelines, func(p evidence.FrozenPipeline) bool {
-		return !p.Frozen && !slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name })
+		return !p.Frozen && !isOpened(f, p)
 	})
+}
+
+// isOpened tells whether break-glass lets a pipeline's service through.
+func isOpened(f evidence.Freeze, p evidence.FrozenPipeline) bool {
+	return slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name })
 }
 
 // longestBreakGlass is how long an exception from the freeze lasts at most, from the commit that names it.
@@ -136,7 +141,7 @@ func isDisabled(doc pipeline.Document) bool {
 func (r *Reconciler) runningOld(ctx context.Context, f evidence.Freeze) ([]string, error) {
 	old, applications := map[string]string{}, []string{}
 	for _, p := range f.Pipelines {
-		if open := slices.ContainsFunc(f.Opened, func(o estate.BreakGlass) bool { return o.Service == p.Service.Name }); !open {
+		if !isOpened(f, p) {
 			old[p.ID] = p.Application + "/" + p.Name
 		}
 		applications = append(applications, p.Application)

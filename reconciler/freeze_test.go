@@ -71,8 +71,7 @@ func TestALateReleaseIsPinned(t *testing.T) {
 			tr := newTrip(t)
 			tr.through("prepare")
 			tr.through("deploy")
-			tr.until("the pull request freeze", time.Hour, func() bool { _, ok := tr.open("freeze"); return ok })
-			p, _ := tr.open("freeze")
+			p := tr.proposed("freeze")
 			tr.changed(time.Minute)
 			if err := tr.w.Deploy("dana", "profile", "1.9.0"); err != nil {
 				t.Fatal(err)
@@ -101,8 +100,7 @@ func TestALatePullRequestIsBlocked(t *testing.T) {
 	tr := newTrip(t)
 	tr.through("prepare")
 	tr.through("deploy")
-	tr.until("the pull request freeze", time.Hour, func() bool { _, ok := tr.open("freeze"); return ok })
-	p, _ := tr.open("freeze")
+	p := tr.proposed("freeze")
 	tr.changed(20 * time.Second)
 	const path = "deploy-values/orbit/web/profile/values.yaml"
 	late := tr.offer("dana/late", world.Main, []estate.File{{Path: path, Data: append(bytes.Clone(tr.w.File(world.Main, path)), "level: debug\n"...)}})

@@ -121,11 +121,17 @@ func (tr *trip) open(title string) (review.PullRequest, bool) {
 	return review.PullRequest{}, false
 }
 
+// proposed waits for the pull request whose title ends so.
+func (tr *trip) proposed(title string) (p review.PullRequest) {
+	tr.Helper()
+	tr.until("the pull request "+title, time.Hour, func() (ok bool) { p, ok = tr.open(title); return ok })
+	return p
+}
+
 // through merges the pull request of a checkpoint, approves what it waits for, and passes until it is complete.
 func (tr *trip) through(title string) {
 	tr.Helper()
-	var p review.PullRequest
-	tr.until("the pull request "+title, time.Hour, func() (ok bool) { p, ok = tr.open(title); return ok })
+	p := tr.proposed(title)
 	tr.merge(p.Number)
 	approved := false
 	tr.until(title+" to be complete", 4*time.Hour, func() bool {

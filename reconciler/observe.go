@@ -17,7 +17,7 @@ import (
 // others are looked at all the same.
 func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evidence.Evidence, error) {
 	c := k.course
-	e := evidence.Evidence{Marker: c.newest, Files: d.pending}
+	e := evidence.Evidence{Marker: c.stands(), Files: d.pending}
 	var errs []error
 	unseen := func(what string, err error) {
 		errs = append(errs, fmt.Errorf("%s: %w", what, err))

@@ -192,10 +192,8 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 	}
 	switch refused := k.course.refused; {
 	case refused.Code != "":
-		o.evidence.Marker = c.stands()
 		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, refused, r.Now())
 	case k.unusable != nil:
-		o.evidence.Marker = c.stands()
 		why := phase.Reason{Code: phase.BranchUnusable, Text: k.unusable.Error()}
 		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, why, r.Now())
 	default:

@@ -19,7 +19,8 @@ type mergedMarker struct {
 	lost    bool   // somebody has rewritten the branch, and it has it no more
 }
 
-// stand is where the migration may stand: by the markers that were merged, and by nothing that the program says.
+// stand is where the migration may stand: by the markers that were merged, and by nothing that the program says. The rules
+// are written a second time here, not called in package phase: a judge that asked it would never find it wrong.
 type stand struct {
 	at     estate.Marker
 	freeze int // the pull request that began the freeze last

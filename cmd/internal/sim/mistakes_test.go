@@ -16,16 +16,24 @@ import (
 	"cutover/reconciler/record"
 )
 
-// rosy sees no errors at the proxies.
-type rosy struct{ reconciler.Edge }
+// seeing sees the proxies otherwise than they are.
+type seeing struct {
+	reconciler.Edge
+	as func(*evidence.Proxy)
+}
 
-func (r rosy) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	out, err := r.Edge.Proxies(ctx, names, backend, from, to)
+func (s seeing) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
+	out, err := s.Edge.Proxies(ctx, names, backend, from, to)
 	for i := range out {
-		out[i].To.Errors = 0
+		s.as(&out[i])
 	}
 	return out, err
 }
+
+// What is not seen: errors of the new cluster, its sessions, and that its server is down.
+func rosy(p *evidence.Proxy)    { p.To.Errors = 0 }
+func quiet(p *evidence.Proxy)   { p.To.Current = 0 }
+func hopeful(p *evidence.Proxy) { p.To.Up = true }
 
 // content measures nothing wrong.
 type content struct{}
@@ -176,17 +184,6 @@ func (s sloppy) Save(ctx context.Context, d pipeline.Document) error {
 		delete(d, "description")
 	}
 	return s.store.Save(ctx, d)
-}
-
-// quiet sees no sessions.
-type quiet struct{ reconciler.Edge }
-
-func (q quiet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	out, err := q.Edge.Proxies(ctx, names, backend, from, to)
-	for i := range out {
-		out[i].To.Current = 0
-	}
-	return out, err
 }
 
 // eager takes every copy for one that may replace what differs.
