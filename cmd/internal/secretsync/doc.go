@@ -9,6 +9,8 @@
 // Ours is what carries both of our labels, LabelManagedBy and LabelInstance. A Secret of the same name without them is
 // somebody else's: it is reported and not touched. Taking the labels off a Secret takes it away from the program.
 //
+// Its type comes from its keys when it is made, and stays.
+//
 // The order of a pass: read Vault, all of it or nothing; write what differs; then delete. Between passes Secrets are
 // put right from what the last complete reading said, without Vault.
 //

@@ -2,6 +2,7 @@ package secretsync
 
 import (
 	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
 
 	"cutover/reconciler/contract/labtest"
 )
@@ -122,7 +124,7 @@ func TestDeletionsAreLimited(t *testing.T) {
 	b.count(t, b.namespace, Withheld, 4)
 	b.put(t, b.namespace+"/s3", map[string]any{"k": "3"})
 	b.put(t, b.namespace+"/large", map[string]any{"k": strings.Repeat("x", 1<<20+1)})
-	b.fails(t, "apply Secret "+b.namespace+"/large: 422")
+	b.fails(t, "create Secret "+b.namespace+"/large: 422")
 	b.count(t, b.namespace, Failed, 1)
 	b.count(t, b.namespace, Withheld, 3)
 	if n := len(b.cluster.ours()); n != 10 {
@@ -240,8 +242,11 @@ func TestRepair(t *testing.T) {
 func TestNothingIsTold(t *testing.T) {
 	b := newBench(t, labtest.New)
 	const planted = "planted-7f3a"
+	klog.SetSlogLogger(slog.New(slog.NewTextHandler(b.log, nil))) // as Main has it
+	t.Cleanup(klog.ClearLogger)
 	b.put(t, b.namespace+"/api", map[string]any{"k": planted, "l": map[string]any{"m": planted}})
 	b.put(t, b.namespace+"/large", map[string]any{"k": planted + strings.Repeat("x", 1<<20)})
+	b.put(t, b.namespace+"/web", map[string]any{"tls.crt": "-----BEGIN " + planted + "-----\nAAAA\n-----END " + planted + "-----\n", "tls.key": planted})
 	b.put(t, b.namespace+"/bad", map[string]any{"a b": planted})
 	b.put(t, "none-such/api", map[string]any{"k": planted})
 	err := b.pass(t.Context())

@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -25,7 +24,8 @@ import (
 const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	ManagedBy      = "cutover-secret-sync"
-	LabelInstance  = "app.kubernetes.io/instance"
+	// LabelInstance is a label of our own: other tools delete what carries app.kubernetes.io/instance and is not theirs.
+	LabelInstance = "cutover.dev/secret-sync"
 	// AnnotationPath says where in Vault a Secret comes from.
 	AnnotationPath = "cutover.dev/vault-path"
 	// FieldManager is the manager of what we write.
@@ -47,6 +47,7 @@ func newCluster(config *rest.Config, instance, root string) (*cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = 50, 100
 	config.UserAgent = FieldManager
+	config.WarningHandler = rest.NoWarnings{} // the API server warns of bad certificates, and may quote what a Secret holds
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cluster: %w", err)
@@ -116,11 +117,12 @@ func (k *cluster) ensure(ctx context.Context, n name, want content, may asked) (
 	if !may() {
 		return false, nil
 	}
-	written, err := k.apply(ctx, n, want, live)
-	if err != nil {
-		return false, describe("apply", n, err)
+	if live == nil {
+		err = k.create(ctx, n, want)
+	} else {
+		err = k.update(ctx, n, want, live)
 	}
-	return true, describe("remove keys of", n, k.removeKeys(ctx, written, want))
+	return err == nil, err
 }
 
 func (k *cluster) get(ctx context.Context, n name) (*corev1.Secret, error) {
@@ -148,42 +150,68 @@ func (k *cluster) equal(s *corev1.Secret, n name, want content) bool {
 
 func (k *cluster) path(n name) string { return k.root + "/" + n.String() }
 
-// apply writes a Secret over the live one; nil means that there is none. Fields of somebody who made it in this very
-// moment are not taken.
-func (k *cluster) apply(ctx context.Context, n name, want content, live *corev1.Secret) (*corev1.Secret, error) {
+// annotations are those of a Secret of ours.
+func (k *cluster) annotations(n name) map[string]string {
+	return map[string]string{AnnotationPath: k.path(n)}
+}
+
+// typeOf is the type that a Secret with such keys is made with: kubelet takes no pull secret that is Opaque.
+func typeOf(want content) corev1.SecretType {
+	_, docker := want[corev1.DockerConfigJsonKey]
+	_, cert := want[corev1.TLSCertKey]
+	_, key := want[corev1.TLSPrivateKeyKey]
+	switch {
+	case docker && len(want) == 1:
+		return corev1.SecretTypeDockerConfigJson
+	case cert && key:
+		return corev1.SecretTypeTLS
+	}
+	return corev1.SecretTypeOpaque
+}
+
+// create makes a Secret that is not there. One that somebody made in this very moment is an error, and not written
+// over: the next look tells whose it is.
+func (k *cluster) create(ctx context.Context, n name, want content) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	data := make(map[string][]byte, len(want))
+	s := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.namespace, Name: n.name, Labels: k.marks(), Annotations: k.annotations(n)},
+		Type:       typeOf(want),
+		Data:       map[string][]byte{},
+	}
+	for key, value := range want {
+		s.Data[key] = []byte(value.Reveal())
+	}
+	_, err := k.client.CoreV1().Secrets(n.namespace).Create(ctx, s, metav1.CreateOptions{FieldManager: FieldManager})
+	return describe("create", n, err)
+}
+
+// update makes a Secret what it should be, if it is still as it was seen. It is one merge patch: that never makes a
+// Secret, takes out keys whoever put them in, and leaves all as it was if it is refused. Server-side apply would leave
+// the keys of create and of other managers, and need a second request for them.
+func (k *cluster) update(ctx context.Context, n name, want content, live *corev1.Secret) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	data := map[string]any{}
+	for key := range live.Data {
+		data[key] = nil
+	}
 	for key, value := range want {
 		data[key] = []byte(value.Reveal())
 	}
-	s := applycorev1.Secret(n.name, n.namespace).WithLabels(k.marks()).
-		WithAnnotations(map[string]string{AnnotationPath: k.path(n)}).WithData(data)
-	if live != nil {
-		s = s.WithUID(live.UID)
-	}
-	return k.client.CoreV1().Secrets(n.namespace).Apply(ctx, s, metav1.ApplyOptions{FieldManager: FieldManager, Force: live != nil})
-}
-
-// removeKeys takes out of a Secret what others put in: server-side apply leaves other managers' keys alone.
-func (k *cluster) removeKeys(ctx context.Context, s *corev1.Secret, want content) error {
-	gone := map[string]any{}
-	for key := range s.Data {
-		if _, ok := want[key]; !ok {
-			gone[key] = nil
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	patch, err := json.Marshal(map[string]any{"data": gone, "metadata": map[string]any{"resourceVersion": s.ResourceVersion}})
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": live.ResourceVersion, "labels": k.marks(), "annotations": k.annotations(n)},
+		"data":     data,
+	})
 	if err != nil {
 		return err
 	}
-	_, err = k.client.CoreV1().Secrets(s.Namespace).Patch(ctx, s.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
-	return err
+	_, err = k.client.CoreV1().Secrets(n.namespace).Patch(ctx, n.name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	told := describe("update", n, err)
+	if apierrors.HasStatusCause(err, metav1.CauseTypeFieldValueRequired) {
+		return fmt.Errorf("%w: its type %s needs that, and a type cannot be changed: delete the Secret, it is made anew as %s", told, live.Type, typeOf(want))
+	}
+	return told
 }
 
 // remove deletes a Secret, if it is still as it was seen.
