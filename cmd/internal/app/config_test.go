@@ -145,7 +145,9 @@ func TestBadConfig(t *testing.T) {
 			config.yaml:6: vault.appRole.roleID: is required
 			config.yaml:6: vault.appRole.secretID: is required
 			config.yaml:7: vault.syncRoles: "secret-sync" is no path of a role, such as auth/kubernetes/role/secret-sync`},
-		"AWS elsewhere": {section("aws: {endpoint: localhost:5000}"), "config.yaml:4: aws.endpoint: is no http or https URL"},
+		"AWS elsewhere":                 {section("aws: {endpoint: localhost:5000}"), "config.yaml:4: aws.endpoint: is no http or https URL"},
+		"a quota that AWS gives nobody": {section("aws: {policyQuota: 8192}"), "config.yaml:4: aws.policyQuota: 8192 is no quota of AWS: give 2048 to 4096 characters"},
+		"less than AWS gives everybody": {section("aws: {policyQuota: 204}"), "config.yaml:4: aws.policyQuota: 204 is no quota of AWS: give 2048 to 4096 characters"},
 		"log-ins of alarms": {section("alertmanager: {url: \"http://alarms.example.com\", username: me, token: {file: vault-token}}"), `
 			config.yaml:4: alertmanager: give both username and password, or neither
 			config.yaml:4: alertmanager: give a token, or username and password, and not both`},
@@ -206,6 +208,19 @@ func TestSecretIDIsReadAgain(t *testing.T) {
 		role := c.Systems.Vault.config(slog.New(slog.DiscardHandler)).Auth.AppRole
 		if role.SecretIDFile != file || role.SecretID.IsZero() != (file != "") {
 			t.Errorf("%s: the file is %q, and the value is given: %t", where, role.SecretIDFile, !role.SecretID.IsZero())
+		}
+	}
+}
+
+// TestPolicyQuota: AWS may have raised it for the account, and who says nothing has the least.
+func TestPolicyQuota(t *testing.T) {
+	for text, want := range map[string]int{"aws: {}": 2048, "aws: {policyQuota: 4096}": 4096} {
+		c, err := load(t, section(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Systems.AWS.PolicyQuota; got != want {
+			t.Errorf("%s: the quota is %d, want %d", text, got, want)
 		}
 	}
 }

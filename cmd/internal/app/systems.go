@@ -106,6 +106,9 @@ type AWS struct {
 	Region string `yaml:"region"`
 	// Endpoint is the URL of what stands in for AWS. The default is AWS itself.
 	Endpoint string `yaml:"endpoint"`
+	// PolicyQuota is the account's quota "role trust policy length", in characters, 2048 to 4096. AWS raises its own on
+	// request, and this key is then to be raised, too.
+	PolicyQuota int `yaml:"policyQuota"`
 }
 
 // HTTPSystem is Alertmanager or Prometheus, and how to log in to what stands in front of it.
@@ -127,7 +130,16 @@ type HAProxy struct {
 	Proxies map[string]string `yaml:"proxies"`
 }
 
+// What AWS gives an account without asking, and at most.
+const (
+	leastPolicyQuota = 2048
+	mostPolicyQuota  = 4096
+)
+
 func (s *Systems) defaults(set func(field *string, value string)) {
+	if s.AWS != nil && s.AWS.PolicyQuota == 0 {
+		s.AWS.PolicyQuota = leastPolicyQuota
+	}
 	if s.Vault == nil {
 		return
 	}
@@ -153,9 +165,7 @@ func wantURL(bad complain, key, text, instead string) {
 func (s *Systems) validate(bad complain) {
 	s.GitHost.validate(bad)
 	s.Vault.validate(bad)
-	if s.AWS != nil && s.AWS.Endpoint != "" {
-		wantURL(bad, "aws.endpoint", s.AWS.Endpoint, "AWS's own tools say where credentials are given")
-	}
+	s.AWS.validate(bad)
 	s.Alertmanager.validate(bad, "alertmanager")
 	s.Prometheus.validate(bad, "prometheus")
 	if s.HAProxy == nil {
@@ -186,6 +196,17 @@ func (g *GitHost) validate(bad complain) {
 
 // ownerAndName is how git hosts name a repository; a GitLab project may have more parts.
 var ownerAndName = regexp.MustCompile(`^[^/]+(/[^/]+)+$`)
+
+func (a *AWS) validate(bad complain) {
+	if a == nil {
+		return
+	}
+	if a.Endpoint != "" {
+		wantURL(bad, "aws.endpoint", a.Endpoint, "AWS's own tools say where credentials are given")
+	}
+	bad(a.PolicyQuota < leastPolicyQuota || a.PolicyQuota > mostPolicyQuota, "aws.policyQuota",
+		"%d is no quota of AWS: give %d to %d characters", a.PolicyQuota, leastPolicyQuota, mostPolicyQuota)
+}
 
 func (v *Vault) validate(bad complain) {
 	if v == nil {
@@ -246,7 +267,7 @@ func (s *Systems) open(ctx context.Context, repositoryURL string, log *slog.Logg
 		c.Secrets = client
 	}
 	if s.AWS != nil {
-		client, err := iam.New(ctx, iam.Config{Region: s.AWS.Region, Endpoint: s.AWS.Endpoint})
+		client, err := iam.New(ctx, iam.Config{Region: s.AWS.Region, Endpoint: s.AWS.Endpoint, PolicyQuota: s.AWS.PolicyQuota})
 		if err != nil {
 			return fmt.Errorf("aws: %w", err)
 		}

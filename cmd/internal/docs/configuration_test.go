@@ -189,7 +189,7 @@ registry: {host: h, username: u, password: {env: CUTOVER_DOCS}, plainHTTP: [h]}
 spinnaker: {gate: "http://gate.example.com", ui: "http://deck.example.com", spinConfig: s, email: e}
 gitHost: {kind: github, url: "https://git.example.com", repository: a/b, username: u, token: {env: CUTOVER_DOCS}}
 vault: {address: "https://vault.example.com", namespace: n, caFile: c, ` + vault + `, syncRoles: [auth/a/role/b]}
-aws: {region: r, endpoint: "http://aws.example.com"}
+aws: {region: r, endpoint: "http://aws.example.com", policyQuota: 4096}
 alertmanager: {url: "http://a.example.com", ` + http + `}
 prometheus: {url: "http://p.example.com", ` + http + `}
 haproxy: {proxies: {name: "10.0.0.1:99"}}

@@ -114,8 +114,9 @@ func TestQuota(t *testing.T) {
 	long := `{"Version":"2012-10-17","Statement":[` + strings.Repeat(allow(`{"AWS":"`+oldNodes+`"}`)+",", 16) + allow(`{"AWS":"`+oldNodes+`"}`) + `]}`
 	create(t, c, role, long)
 	seen, err := c.Role(t.Context(), role, newNodes)
-	if err != nil || !strings.Contains(seen.Problem, "2048") {
-		t.Errorf("role = %+v, %v, want a problem with the quota of 2048", seen, err)
+	if err != nil || !strings.Contains(seen.Problem, "the quota is 2048") || !strings.Contains(seen.Problem, "ask AWS for a higher") ||
+		!strings.Contains(seen.Problem, "set aws.policyQuota") {
+		t.Errorf("role = %+v, %v, want a problem with the quota of 2048, and both that are to be raised", seen, err)
 	}
 	wantError(t, c.Trust(t.Context(), role, newNodes), failure.ErrRefused)
 	if got := document(t, c, role); got != long {

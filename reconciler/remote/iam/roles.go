@@ -70,7 +70,7 @@ func (c *Client) trusted(p policy, principal string) (string, error) {
 		return "", err
 	}
 	if n := length(text); text != p.text && n > c.quota {
-		return "", fmt.Errorf("its trust policy would have %d characters, and the quota is %d: ask AWS for a higher one, or shorten the policy", n, c.quota)
+		return "", fmt.Errorf("its trust policy would have %d characters, and the quota is %d: shorten the policy; or ask AWS for a higher \"role trust policy length\", up to 4096, and then set aws.policyQuota", n, c.quota)
 	}
 	return text, nil
 }
