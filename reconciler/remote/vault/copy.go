@@ -108,6 +108,11 @@ func (c *Client) judge(rel string, copied secret, want map[string]any) (loses, s
 
 // copyVersioned writes settings, and then a new version on top of the one that was read.
 func (c *Client) copyVersioned(ctx context.Context, p pair, rel string, want map[string]any, copied secret, loses, same bool) error {
+	if !same {
+		if err := c.storable(p.to, rel, want); err != nil {
+			return err
+		}
+	}
 	after, err := c.readSettings(ctx, p.to, rel)
 	if err != nil {
 		return err

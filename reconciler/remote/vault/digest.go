@@ -11,9 +11,9 @@ import (
 type digest [sha256.Size]byte
 
 // digest hashes a value with the process's key. Path and key go in as well, so that equal values in different places
-// cannot be told from the digests.
+// cannot be told from the digests. Numbers are equal if they are the same number, however they are written.
 func (c *Client) digest(rel, key string, held any) (digest, error) {
-	text, err := json.Marshal(held) // sorts the keys of what is nested
+	text, err := json.Marshal(plain(held)) // sorts the keys of what is nested
 	if err != nil {
 		return digest{}, fmt.Errorf("hash key %q of %s: the value is no JSON", key, rel)
 	}

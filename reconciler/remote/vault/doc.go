@@ -14,8 +14,9 @@
 // there an edit of the copy in the very moment between reading and writing is lost.
 //
 // The hazard: after failure.ErrTransient a write may have had its effect. Compare again; Copy may be repeated as it is.
-// Version 2 stores JSON numbers as floating point, so one of more than 15 digits that comes from version 1 differs for
-// ever; texts are exact everywhere.
+// Version 2 reads JSON numbers as floating point. 1.0 from version 1 becomes 1, which counts as equal; one of too many
+// digits would become another number, and a secret that has one is not copied: it is failure.ErrRefused, with its key. Texts
+// are exact everywhere.
 //
 // Logging in is put off until the first call. Tokens are renewed in the background; one that can no longer be renewed
 // is replaced by logging in again, if the configured method can.

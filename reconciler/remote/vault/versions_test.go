@@ -2,6 +2,8 @@ package vault_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,6 +134,100 @@ func TestAcrossVersions(t *testing.T) {
 	if diff := cmp.Diff(data, l.get(t, one+"/back/orbit/orbit/core/api")); diff != "" {
 		t.Errorf("from 2 to 1 (-want +got):\n%s", diff)
 	}
+}
+
+// TestNumbersAcrossVersions: version 1 keeps how a number was written, and version 2 only which number it is.
+func TestNumbersAcrossVersions(t *testing.T) {
+	l := newLab(t)
+	one, two := l.mount(t, 1), l.mount(t, 2)
+	c := open(t, l.config())
+	there := evidence.SecretTree{From: one + "/orbit", To: two + "/orbit", Overwrite: true}
+	back := evidence.SecretTree{From: two + "/orbit", To: one + "/back", Overwrite: true}
+	data := map[string]any{}
+	for _, n := range []string{
+		"1.0", "1e6", "1E+6", "10.50", "-0", "0.0", "1e-7", "0.000001", "100000000000000000000", "1e21", "1e300", "9007199254740991",
+		"123456789012345", "0.1", "-2.50e-3", "0e99999999999999999999",
+	} {
+		data[n] = map[string]any{"in a list": []any{json.Number(n)}, "alone": json.Number(n)}
+		data["text "+n] = n
+	}
+	l.put(t, one+"/orbit/core/api", data)
+	if diff := cmp.Diff(data, l.get(t, one+"/orbit/core/api")); diff != "" {
+		t.Fatalf("version 1 (-want +got):\n%s", diff)
+	}
+	for range 2 {
+		if err := c.Copy(t.Context(), there, []string{"core/api"}); err != nil {
+			t.Fatal(err)
+		}
+		if different := differences(t, c, there); len(different) > 0 {
+			t.Errorf("from 1 to 2: %v", different)
+		}
+		if err := c.Copy(t.Context(), back, []string{"core/api"}); err != nil {
+			t.Fatal(err)
+		}
+		if different := differences(t, c, back); len(different) > 0 {
+			t.Errorf("from 2 to 1: %v", different)
+		}
+	}
+	if got := versions(t, l, two+"/metadata/orbit/core/api"); got != 1 {
+		t.Errorf("the copy was written %d times", got)
+	}
+}
+
+// TestNumbersThatAreLost: version 2 gives back another number than was written, so it is told, and not written.
+func TestNumbersThatAreLost(t *testing.T) {
+	l := newLab(t)
+	one, two := l.mount(t, 1), l.mount(t, 2)
+	c := open(t, l.config())
+	for i, n := range []string{"12345678901234567890", "9007199254740993", "0.12345678901234567890", "1e400", "1e-400", "1e99999999999999999999"} {
+		t.Run(n, func(t *testing.T) {
+			folder := fmt.Sprint("/", i)
+			tree := evidence.SecretTree{From: one + folder, To: two + folder, Overwrite: true}
+			l.put(t, tree.From+"/core/api", map[string]any{"account": map[string]any{"id": json.Number(n)}, "user": "u"})
+			for range 2 {
+				err := c.Copy(t.Context(), tree, []string{"core/api"})
+				wantError(t, err, failure.ErrRefused, two+"/data"+folder+`/core/api: refused: key "account" holds a number of more digits`)
+				if err != nil && strings.Contains(err.Error(), n) {
+					t.Errorf("the error shows the value: %v", err)
+				}
+			}
+			if got := l.get(t, two+"/metadata"+folder+"/core/api"); got != nil {
+				t.Errorf("something was written: %v", got)
+			}
+		})
+	}
+	// A person, or an older version of this program, has written it: the two are not taken for equal, nor is it written again.
+	tree := evidence.SecretTree{From: one + "/0", To: two + "/0", Overwrite: true}
+	l.put(t, two+"/data/0/core/api", map[string]any{"data": map[string]any{"account": map[string]any{"id": json.Number("12345678901234567890")}, "user": "u"}})
+	want := []evidence.SecretDifference{{Path: "core/api", Key: "account", Kind: evidence.SecretDiffers}}
+	if diff := cmp.Diff(want, differences(t, c, tree)); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
+	}
+	wantError(t, c.Copy(t.Context(), tree, []string{"core/api"}), failure.ErrRefused, `key "account"`)
+	if got := versions(t, l, two+"/metadata/0/core/api"); got != 1 {
+		t.Errorf("there are %d versions, want the person's alone", got)
+	}
+	// Before the freeze what the copy has stays, and what it lacks is added beside it.
+	tree.Overwrite = false
+	l.put(t, tree.From+"/core/api", map[string]any{"account": map[string]any{"id": json.Number("12345678901234567890")}, "user": "u", "more": "1"})
+	if err := c.Copy(t.Context(), tree, []string{"core/api"}); err != nil {
+		t.Error(err)
+	}
+	// From version 1 to version 1 every digit is kept.
+	exact := evidence.SecretTree{From: one + "/0", To: one + "/exact", Overwrite: true}
+	if err := c.Copy(t.Context(), exact, []string{"core/api"}); err != nil {
+		t.Error(err)
+	}
+	if different := differences(t, c, exact); len(different) > 0 {
+		t.Errorf("from 1 to 1: %v", different)
+	}
+}
+
+// versions counts those of a secret.
+func versions(t *testing.T, l lab, metadata string) int {
+	t.Helper()
+	list, _ := l.get(t, metadata)["versions"].(map[string]any)
+	return len(list)
 }
 
 // TestWholeEngineOfVersion1: there is no place beside a whole engine where a copy's value could be kept.
