@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,7 @@ func (c *Client) Measure(ctx context.Context, query string) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	result, warnings, err := c.api.Query(ctx, query, time.Time{})
+	warnings = slices.DeleteFunc(warnings, isInfo)
 	if err == nil && len(warnings) > 0 {
 		// Remote storage that did not answer in time is a warning, and the number is then too small.
 		err = fmt.Errorf("%w: the answer has warnings: %s", failure.ErrTransient, strings.Join(warnings, "; "))
@@ -74,6 +76,10 @@ func (c *Client) Measure(ctx context.Context, query string) (float64, error) {
 	}
 	return number, nil
 }
+
+// isInfo tells the hints about a query, such as a counter's unusual name, from warnings: Prometheus 2.48 to 2.53 gives both
+// in one list, and later ones in two.
+func isInfo(warning string) bool { return strings.HasPrefix(warning, "PromQL info:") }
 
 // one is the number that a result consists of.
 func one(result model.Value) (float64, error) {

@@ -13,6 +13,7 @@ import (
 
 // What the real server cannot be made to say.
 func TestAnswers(t *testing.T) {
+	const hint = `metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"requests\" (1:6)`
 	const number = `{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}`
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
@@ -33,7 +34,10 @@ func TestAnswers(t *testing.T) {
 			_ = r.ParseForm() // the server notices that the client left only when the body is read
 			<-r.Context().Done()
 		}, failure.ErrTransient},
-		"a good answer is none": {status(200, number+"}"), nil},
+		"a warning of PromQL is temporary": {status(200, number+`,"warnings":["PromQL warning: bucket label \"le\" is missing"]}`), failure.ErrTransient},
+		"a hint hides no warning":          {status(200, number+`,"warnings":["PromQL info: `+hint+`","store gateway timed out"]}`), failure.ErrTransient},
+		"a hint about a query is none":     {status(200, number+`,"warnings":["PromQL info: `+hint+`"]}`), nil},
+		"a good answer is none":            {status(200, number+"}"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
