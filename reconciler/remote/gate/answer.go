@@ -78,23 +78,26 @@ func (t *checker) RoundTrip(r *http.Request) (*http.Response, error) {
 	case len(body) > largestAnswer:
 		return nil, fail(failure.ErrRefused, status, fmt.Sprintf("the answer is larger than %d MiB", largestAnswer>>20))
 	case status >= 300 && status < 400, status == http.StatusUnauthorized:
-		return nil, fail(t.loggedOut(), status, "Gate asks for a log-in: check the authentication in the spin configuration")
+		return nil, fail(t.session.loggedOut(loginOf(r.Context())), status, "Gate asks for a log-in: check the authentication in the spin configuration")
+	case status == http.StatusNotFound && !isGates(body):
+		return nil, fail(failure.ErrTransient, status, "the answer is not Gate's own: is there a proxy or an ingress in front of it that has no route?")
 	case status >= 400:
 		return nil, fail(kindOf(status), status, message(body))
 	case len(body) > 0 && !isJSON(response.Header.Get("Content-Type"), body):
 		return nil, fail(failure.ErrTransient, status, "the answer is not JSON: is there a proxy or a login page in front of Gate?")
 	}
+	loginOf(r.Context()).prove()
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	return response, nil
 }
 
-// loggedOut notes that Gate does not know us, and returns what that means for the caller.
-func (t *checker) loggedOut() error {
-	if !t.session.renewable() {
-		return failure.ErrRefused
+// isGates tells Gate's own 404 (Spring's DefaultErrorAttributes, which name the status) from that of a mesh or an ingress
+// for a moment without a route: "nothing is there" would start over what has been done.
+func isGates(body []byte) bool {
+	var says struct {
+		Status int `json:"status"`
 	}
-	t.session.forget()
-	return failure.ErrTransient
+	return json.Unmarshal(body, &says) == nil && says.Status == http.StatusNotFound
 }
 
 func kindOf(status int) error {

@@ -17,7 +17,7 @@ func TestExecution(t *testing.T) {
 	f := newFake(t, map[string]http.HandlerFunc{
 		"GET /pipelines/01J": inTurn(emptyAnswer, say(200, `{"id":"01J","application":"api","pipelineConfigId":"id-1","status":"SUCCEEDED",
 			"buildTime":1000,"startTime":1500,"endTime":1700000000123,"trigger":{"correlationId":"c","parameters":{}},"stages":[]}`)),
-		"GET /pipelines/01K": say(404, `{"message":"Pipeline not found (id: 01K)"}`),
+		"GET /pipelines/01K": say(404, `{"status":404,"message":"Pipeline not found (id: 01K)"}`),
 	})
 	client := f.client(t, "")
 	got, err := client.Execution(t.Context(), "01J") // Gate swallows an error of Orca: an empty 200 comes first
@@ -87,7 +87,7 @@ func TestListsOfOddShape(t *testing.T) {
 	f := newFake(t, map[string]http.HandlerFunc{
 		"GET /applications/odd/pipelineConfigs":  say(200, `["text"]`),
 		"GET /applications/none/pipelineConfigs": noPipeline,
-		"GET /executions":                        say(200, `[{"id":7}]`),
+		"GET /executions":                        inTurn(say(200, `[{"id":7}]`), noPipeline),
 	})
 	client := f.client(t, "")
 	if _, err := client.Pipelines(t.Context(), "odd"); !errors.Is(err, failure.ErrRefused) {
@@ -98,5 +98,8 @@ func TestListsOfOddShape(t *testing.T) {
 	}
 	if _, err := client.Recent(t.Context(), "api", "id-1", 3); !errors.Is(err, failure.ErrRefused) {
 		t.Errorf("error = %v", err)
+	}
+	if list, err := client.Recent(t.Context(), "api", "id-1", 3); err == nil { // it would be deployed again
+		t.Errorf("Recent = %v, want an error", list)
 	}
 }

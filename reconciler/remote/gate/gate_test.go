@@ -203,7 +203,9 @@ func TestAnswers(t *testing.T) {
 		"unauthorized":       {say(401, ``), failure.ErrRefused, "asks for a log-in"},
 		"denied":             {say(403, `{"status":403,"message":"Access denied\n to account"}`), failure.ErrRefused, "403 Forbidden: refused: Access denied to account"},
 		"bad request":        {say(400, `{"status":400,"error":"Bad Request"}`), failure.ErrRefused, "400 Bad Request: refused: Bad Request"},
-		"page of a proxy":    {say(404, `<html>`), failure.ErrNotFound, "Gate gave no reason"},
+		"not found":          {noPipeline, failure.ErrNotFound, "Pipeline configuration not found"},
+		"page of a proxy":    {say(404, `<html>`), nil, ""},
+		"no route in a mesh": {say(404, ``), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t, map[string]http.HandlerFunc{"GET /credentials": inTurn(tt.answer, say(200, `[]`))})
@@ -278,7 +280,7 @@ func TestBasicAuthentication(t *testing.T) {
 
 // TestSessionEnds is a Gate that forgets us: the next attempt logs in again.
 func TestSessionEnds(t *testing.T) {
-	var logins atomic.Int32
+	var logins, reads atomic.Int32
 	f := newFake(t, map[string]http.HandlerFunc{
 		"POST /login": func(w http.ResponseWriter, r *http.Request) {
 			logins.Add(1)
@@ -289,18 +291,66 @@ func TestSessionEnds(t *testing.T) {
 			http.Redirect(w, r, "/", http.StatusFound)
 		},
 		"GET /credentials": func(w http.ResponseWriter, r *http.Request) {
-			if cookie, err := r.Cookie("SESSION"); err != nil || cookie.Value == "1" {
+			if cookie, err := r.Cookie("SESSION"); err != nil || cookie.Value == "1" && reads.Load() > 0 {
 				loginAnswer(w, r)
 				return
 			}
+			reads.Add(1)
 			say(200, `[]`)(w, r)
 		},
 	})
 	client := f.client(t, "auth: {enabled: true, ldap: {username: cutover, password: hunter2}}")
-	if _, err := client.Accounts(t.Context()); err != nil {
-		t.Error(err)
+	for range 2 {
+		if _, err := client.Accounts(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 	if logins.Load() != 2 {
 		t.Errorf("%d log-ins, want 2", logins.Load())
+	}
+}
+
+// TestWrongPassword is a directory that would lock the account after some more log-ins.
+func TestWrongPassword(t *testing.T) {
+	for name, spin := range map[string]string{
+		"LDAP":  "auth: {enabled: true, ldap: {username: cutover, password: hunter2}}",
+		"basic": "auth: {enabled: true, basic: {username: cutover, password: hunter2}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, map[string]http.HandlerFunc{
+				"POST /login":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?error", http.StatusFound) },
+				"GET /credentials": say(401, ``),
+			})
+			client := f.client(t, spin)
+			for i, want := range []string{"Gate asks for a log-in", "is not sent again for 10m0s", "is not sent again for 10m0s"} {
+				_, err := client.Accounts(t.Context())
+				if !errors.Is(err, failure.ErrRefused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+					t.Errorf("call %d: %v, want one that is refused with %q", i, err, want)
+				}
+			}
+			if n := f.calls.Load(); n > 2 {
+				t.Errorf("%d requests with the wrong password, want one and its log-in", n)
+			}
+		})
+	}
+}
+
+// TestLoginHangs is a log-in that is never answered: nobody waits for it longer than for a call.
+func TestLoginHangs(t *testing.T) {
+	release := make(chan struct{})
+	f := newFake(t, map[string]http.HandlerFunc{"POST /login": func(http.ResponseWriter, *http.Request) { <-release }})
+	defer close(release)
+	client := f.client(t, "auth: {enabled: true, ldap: {username: cutover, password: hunter2}}")
+	client.session.http.Timeout = 0 // as spin's own client for OAuth2 has none
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := client.Accounts(ctx)
+		cancel()
+		if !errors.Is(err, failure.ErrTransient) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error = %v, want a temporary one", err)
+		}
+	}
+	if n := f.calls.Load(); n != 1 {
+		t.Errorf("%d log-ins at once", n)
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spinnaker/spin/cmd/gateclient"
 	spin "github.com/spinnaker/spin/config"
 	"github.com/spinnaker/spin/config/auth"
+	"golang.org/x/sync/singleflight"
 	"sigs.k8s.io/yaml"
 
 	"cutover/reconciler/failure"
@@ -36,9 +38,28 @@ type session struct {
 	auth     *auth.Config
 	http     *http.Client // unchecked: a login may well answer with a redirect
 
-	mu     sync.Mutex
-	values context.Context // carries the credentials that spin's API adds to each request; nil when logged out
+	flight singleflight.Group // of logging in
+
+	mu      sync.Mutex
+	now     *login    // nil when logged out
+	refused time.Time // when a password was refused last
 }
+
+// login is what a log-in gave.
+type login struct {
+	values context.Context // carries the credentials that spin's API adds to each request
+	proven atomic.Bool     // Gate has answered to them
+}
+
+// prove notes that Gate knows us.
+func (l *login) prove() {
+	if l != nil {
+		l.proven.Store(true)
+	}
+}
+
+// lockout is how long a password that was refused is not sent again: directories lock an account after a few.
+const lockout = 10 * time.Minute
 
 func newSession(endpoint string, a *auth.Config, timeout time.Duration) (*session, error) {
 	if a != nil && a.Enabled {
@@ -64,46 +85,90 @@ func newSession(endpoint string, a *auth.Config, timeout time.Duration) (*sessio
 // lastResponse keeps a redirect from being followed: one to a login page would read as success.
 func lastResponse(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// context returns ctx with the credentials that belong to a request, and logs in first if need be.
+// context returns ctx with the credentials that belong to a request, and logs in first if need be. spin's log-in knows no
+// deadline, so it is waited for only as long as ctx lasts.
 func (s *session) context(ctx context.Context) (context.Context, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.values == nil {
-		values, err := gateclient.ContextWithAuth(context.Background(), s.auth)
-		if err == nil {
-			_, err = gateclient.Authenticate(func(string) {}, s.http, s.endpoint, s.auth)
-		}
-		if err != nil {
-			// spin's text can quote a token source or a request.
-			return nil, fmt.Errorf("log in to Gate: %w: the log-in of the spin configuration failed", failure.ErrTransient)
-		}
-		s.values = values
+	now, pause := s.now, lockout-time.Since(s.refused)
+	s.mu.Unlock()
+	switch {
+	case now != nil:
+		return withLogin{ctx, now}, nil
+	case pause > 0:
+		return nil, fmt.Errorf("log in to Gate: %w: it refused the password of the spin configuration; it is not sent again for %s, as that could lock the account", failure.ErrRefused, pause.Round(time.Second))
 	}
-	return withValues{ctx, s.values}, nil
+	done := s.flight.DoChan("", func() (any, error) { return s.logIn() })
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("log in to Gate: %w: no answer in time: %w", failure.ErrTransient, ctx.Err())
+	case result := <-done:
+		if result.Err != nil {
+			return nil, result.Err
+		}
+		return withLogin{ctx, result.Val.(*login)}, nil
+	}
 }
 
-// renewable tells whether logging in again can help once Gate no longer knows us.
-func (s *session) renewable() bool {
-	a := s.auth
-	return a != nil && a.Enabled && (a.OAuth2 != nil || a.Ldap != nil || a.Iap != nil || a.GoogleServiceAccount != nil)
-}
-
-// forget makes the next call log in again.
-func (s *session) forget() {
+func (s *session) logIn() (*login, error) {
+	values, err := gateclient.ContextWithAuth(context.Background(), s.auth)
+	if err == nil {
+		_, err = gateclient.Authenticate(func(string) {}, s.http, s.endpoint, s.auth)
+	}
+	if err != nil {
+		// spin's text can quote a token source or a request.
+		return nil, fmt.Errorf("log in to Gate: %w: the log-in of the spin configuration failed", failure.ErrTransient)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.values = nil
+	s.now = &login{values: values}
+	return s.now, nil
 }
 
-// withValues is a caller's context with the values of the session's one.
-type withValues struct {
+// loggedOut notes that Gate does not know a log-in, and returns what that means for the caller: the next call logs in
+// again, unless that would not help.
+func (s *session) loggedOut(l *login) error {
+	a := s.auth
+	if a == nil || !a.Enabled {
+		return failure.ErrRefused
+	}
+	password := a.Ldap != nil || a.Basic != nil
+	if !password && a.OAuth2 == nil && a.Iap == nil && a.GoogleServiceAccount == nil {
+		return failure.ErrRefused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l != s.now { // there is a newer one by now
+		return failure.ErrTransient
+	}
+	s.now = nil
+	if password && !l.proven.Load() {
+		s.refused = time.Now()
+		return failure.ErrRefused
+	}
+	return failure.ErrTransient
+}
+
+// withLogin is a caller's context with the values of a log-in's one.
+type withLogin struct {
 	context.Context
-	values context.Context
+	login *login
 }
 
-func (c withValues) Value(key any) any {
+// loginKey finds the log-in of a request's context.
+type loginKey struct{}
+
+func (c withLogin) Value(key any) any {
+	if key == (loginKey{}) {
+		return c.login
+	}
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
-	return c.values.Value(key)
+	return c.login.values.Value(key)
+}
+
+// loginOf is the log-in that a request was made with.
+func loginOf(ctx context.Context) *login {
+	l, _ := ctx.Value(loginKey{}).(*login)
+	return l
 }

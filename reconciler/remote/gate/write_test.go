@@ -18,7 +18,7 @@ import (
 
 func TestEnsureApplication(t *testing.T) {
 	const get, post, poll = "GET /applications/api", "POST /tasks", "GET /tasks/01T"
-	absent, present := say(404, `{"message":"Application not found"}`), say(200, `{"name":"api"}`)
+	absent, present := say(404, `{"status":404,"message":"Application not found"}`), say(200, `{"name":"api"}`)
 	started := say(200, `{"ref":"/tasks/01T"}`)
 	failed := `{"status":"TERMINAL","variables":[{"key":"exception","value":{"details":{"errors":["Invalid application name"]}}}]}`
 	for name, tt := range map[string]struct {
@@ -47,7 +47,7 @@ func TestEnsureApplication(t *testing.T) {
 
 func TestEnsureApplicationEndsWithContext(t *testing.T) {
 	f := newFake(t, map[string]http.HandlerFunc{
-		"GET /applications/api": say(404, `{}`),
+		"GET /applications/api": say(404, `{"status":404}`),
 		"POST /tasks":           say(200, `{"ref":"/tasks/01T"}`),
 		"GET /tasks/01T":        say(200, `{"status":"RUNNING"}`),
 	})
