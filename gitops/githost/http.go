@@ -128,7 +128,8 @@ func (a *api) call(ctx context.Context, r request, out any) (*scm.Response, erro
 	return answer, nil
 }
 
-// pages reads a list whose next page the Link header names.
+// pages reads a list whose next page the Link header names, or, where Gitea has none, as for reviews, whose length
+// X-Total-Count does.
 func pages[T any](ctx context.Context, a *api, path string, query url.Values, most int) ([]T, error) {
 	var all []T
 	query = clone(query)
@@ -140,10 +141,15 @@ func pages[T any](ctx context.Context, a *api, path string, query url.Values, mo
 			return nil, err
 		}
 		all = append(all, batch...)
-		if answer.Page.Next <= page {
-			break
+		total, _ := strconv.Atoi(answer.Header.Get("X-Total-Count"))
+		switch {
+		case answer.Page.Next > page:
+			page = answer.Page.Next
+		case len(batch) > 0 && len(all) < total:
+			page++
+		default:
+			return all, nil
 		}
-		page = answer.Page.Next
 	}
 	return all, nil
 }

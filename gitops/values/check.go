@@ -7,23 +7,21 @@ import (
 	"cutover/gitops/estate"
 )
 
+// ownBranch is the branch of a migration: the daemon finds migrations by it, and the commands by its name.
+func ownBranch(name estate.MigrationName) string { return "migration/" + name.String() }
+
 func itoa(i int) string { return strconv.Itoa(i) }
 
 // checkMigrations finds what contradicts the rest of the estate in the migrations' specifications, and adds
 // them to it.
 func (p *pass) checkMigrations() {
-	branches := map[string]string{}
 	for _, m := range p.migrations {
 		p.estate.Migrations = append(p.estate.Migrations, m.spec)
 		if !m.file.sound() {
 			continue
 		}
-		if other := branches[m.spec.Branch]; other != "" && m.spec.Branch != "" {
-			m.file.report([]string{"branch"}, "branch %s is that of %s already: each migration has its own", m.spec.Branch, other)
-		}
-		branches[m.spec.Branch] = m.spec.Path
-		if m.spec.Branch == mainBranch {
-			m.file.report([]string{"branch"}, "branch %s is the truth for the old cluster: name another, such as migration/%s", mainBranch, m.spec.Name)
+		if own := ownBranch(m.spec.Name); m.spec.Branch != own && m.spec.Branch != "" { // "" is reported by the schema
+			m.file.report([]string{"branch"}, "branch %s is not that of migration %s: write %s, or leave the key out", m.spec.Branch, m.spec.Name, own)
 		}
 		m.checkEdge()
 		m.checkSmoke()

@@ -22,7 +22,6 @@ const (
 
 	defaultParallel = 8
 	defaultStatus   = 200
-	mainBranch      = "main"
 )
 
 // duration is written as in "1h30m". Its schema admits only what fits into a time.Duration.
@@ -132,7 +131,7 @@ func (p *pass) readSpecification(m *migrationFiles) {
 	spec.From, spec.To = s.From.parsed(), s.To.parsed()
 	spec.Branch = s.Branch
 	if !slices.Contains(m.file.keys(), "branch") {
-		spec.Branch = "migration/" + spec.Name.String()
+		spec.Branch = ownBranch(spec.Name)
 	}
 	for _, r := range s.Infrastructure {
 		spec.Infrastructure = append(spec.Infrastructure, estate.Release{Namespace: parsed(estate.ParseNamespaceName, r.Namespace), Name: r.Release})
