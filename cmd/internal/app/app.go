@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -196,7 +197,15 @@ func (a *App) Look(ctx context.Context) ([]reconciler.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.reconciler.Plan(ctx, u.Heads)
+	return a.plan(ctx, u.Heads)
+}
+
+func (a *App) plan(ctx context.Context, heads estate.Heads) ([]reconciler.Report, error) {
+	reports, err := a.reconciler.Plan(ctx, heads)
+	if forgotten := a.remembers(reports); forgotten != nil {
+		return nil, forgotten
+	}
+	return reports, err
 }
 
 // LookBehind is Look, and what is to be brought over from the old side.
@@ -217,6 +226,11 @@ func (a *App) Propose(ctx context.Context, migration string, move reconciler.Mov
 	if err != nil {
 		return review.PullRequest{}, err
 	}
+	if move.Advance && a.forgetful() { // to go back, pause and resume is possible from anywhere
+		if _, err := a.plan(ctx, u.Heads); err != nil {
+			return review.PullRequest{}, err
+		}
+	}
 	return a.reconciler.Propose(ctx, u.Heads, migration, move)
 }
 
@@ -235,7 +249,10 @@ func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	git, objects, schedule := make(chan struct{}), make(chan object.Set), make(chan struct{}, 1)
 	group.Go(func() error { return web.Serve(ctx, listener, a.handler(webhook)) })
-	group.Go(func() error { a.watchGit(ctx, wake, git); return nil })
+	group.Go(func() error {
+		a.watchGit(ctx, a.repository.Watch(ctx, time.Duration(a.config.Repository.Poll), wake), git)
+		return nil
+	})
 	for _, c := range a.clusters {
 		group.Go(func() error { forward(ctx, c.Changes(), objects); return nil })
 	}
@@ -327,15 +344,16 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// watchGit tells when branches moved. The reconciler fetches them itself.
-func (a *App) watchGit(ctx context.Context, wake <-chan struct{}, git chan<- struct{}) {
-	for update, err := range a.repository.Watch(ctx, time.Duration(a.config.Repository.Poll), wake) {
+// watchGit tells when branches moved, or may have: nothing may go forward on a marker while nobody knows whether there is a
+// newer one. The reconciler fetches them itself.
+func (a *App) watchGit(ctx context.Context, updates iter.Seq2[repo.Update, error], git chan<- struct{}) {
+	for update, err := range updates {
 		if err != nil {
 			a.unreachable.Store(&err)
 			a.log.ErrorContext(ctx, "values repository not fetched", "error", err)
-			continue
+		} else {
+			a.unreachable.Store(nil)
 		}
-		a.unreachable.Store(nil)
 		if update.Recovered != "" {
 			a.log.WarnContext(ctx, "clone of the values repository made anew", "reason", update.Recovered)
 		}

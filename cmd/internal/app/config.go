@@ -24,7 +24,7 @@ type Config struct {
 	// log's line `listening` tells.
 	Listen string `yaml:"listen"`
 	// State is the directory for the clone of the values repository and the journal. One daemon at a time may use it. The
-	// clone can be made again; the journal, `journal.db`, cannot: keep it.
+	// clone can be made again; the journal, `journal.db`, cannot: keep it. `status`, `plan`, `advance` and `history` read it.
 	State string `yaml:"state"`
 	// Repository is the central values repository.
 	Repository Repository `yaml:"repository"`
