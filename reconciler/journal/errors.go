@@ -30,15 +30,15 @@ func explain(call, path string, err error) error {
 	case isKind(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w", call, err)
 	case code == lib.SQLITE_FULL, errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%s: %w: the journal cannot be written: disk full at %s: make room there; nothing was done", call, failure.ErrTransient, path)
+		return fmt.Errorf("%s: %w: the journal cannot be written: disk full at %s: make room there", call, failure.ErrTransient, path)
 	case code == lib.SQLITE_CORRUPT, code == lib.SQLITE_NOTADB:
 		return fmt.Errorf("%s: %w", call, damaged(path, err.Error()))
 	case code == lib.SQLITE_IOERR, code == lib.SQLITE_READONLY, code == lib.SQLITE_CANTOPEN:
-		return fmt.Errorf("%s: %w: the journal at %s cannot be read or written: %w; nothing was done", call, failure.ErrTransient, path, err)
+		return fmt.Errorf("%s: %w: the journal at %s cannot be read or written: %w", call, failure.ErrTransient, path, err)
 	case code == lib.SQLITE_BUSY, code == lib.SQLITE_LOCKED, code == lib.SQLITE_NOMEM:
-		return fmt.Errorf("%s: %w: the journal at %s: %w; nothing was done", call, failure.ErrTransient, path, err)
+		return fmt.Errorf("%s: %w: the journal at %s: %w", call, failure.ErrTransient, path, err)
 	case errors.As(err, &system), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s: %w: the journal at %s: %w; nothing was done", call, failure.ErrTransient, path, err)
+		return fmt.Errorf("%s: %w: the journal at %s: %w", call, failure.ErrTransient, path, err)
 	}
 	return fmt.Errorf("%s: %w: the journal at %s: %w", call, failure.ErrRefused, path, err)
 }

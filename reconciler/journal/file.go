@@ -135,7 +135,7 @@ func use(paths ...string) ([]inUse, error) {
 func (u inUse) check() error {
 	info, err := os.Stat(u.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, u.file) {
-		return refused("%s was removed or replaced while it was in use: restart the daemon; nothing was done", u.path)
+		return refused("%s was removed or replaced while it was in use: restart the daemon", u.path)
 	}
 	return err
 }

@@ -103,11 +103,11 @@ func (j *Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 		timeText(e.At), e.Migration.String(), string(e.Kind), e.Marker.Phase.String(), e.Marker.Weight, e.Marker.Paused,
 		e.Commit, e.Step, e.Verb, e.Target, e.Key, e.Reason, e.Undo)
 	if err != nil {
-		return 0, explain("append to the journal", j.path, err)
+		return 0, explain("nothing was done: append to the journal", j.path, err)
 	}
 	id, err := result.LastInsertId()
 	if err != nil {
-		return 0, explain("append to the journal", j.path, err)
+		return 0, explain("nothing was done: append to the journal", j.path, err)
 	}
 	return id, nil
 }
@@ -116,7 +116,7 @@ func (j *Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 // the first one stays. It returns failure.ErrNotFound for an id that Append did not give.
 func (j *Journal) End(ctx context.Context, id int64, outcome record.Outcome, reason string, at time.Time) error {
 	if err := j.end(ctx, id, outcome, reason, at); err != nil {
-		return explain(fmt.Sprintf("end entry %d of the journal", id), j.path, err)
+		return explain(fmt.Sprintf("the effect is %s, which is not noted: end entry %d of the journal", outcome, id), j.path, err)
 	}
 	return nil
 }
