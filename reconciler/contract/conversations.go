@@ -119,6 +119,16 @@ func (f forge) manyComments(t *testing.T) {
 	}
 }
 
+func (f forge) manyReviews(t *testing.T) {
+	p := f.ensured(t, "advance/x", "a")
+	for i := range 7 { // more than a page
+		f.Approve(t, p.Number, f.Reviewer(), fmt.Sprint(i))
+	}
+	if got := f.texts(t, p.Number); len(got) != 7 {
+		t.Errorf("%d reviews: %q", len(got), got)
+	}
+}
+
 func (f forge) statuses(t *testing.T, commit string) []review.Status {
 	t.Helper()
 	all, err := f.Store(t).Statuses(t.Context(), commit)

@@ -40,6 +40,8 @@ type EdgeWorld struct {
 	Stop, Start func(t *testing.T, proxy string)
 	// Reload begins a new process of a proxy, in its configuration.
 	Reload func(t *testing.T, proxy string)
+	// Add adds a server to a proxy's backend, that is up and has a weight.
+	Add func(t *testing.T, proxy, server string)
 	// TakeOut is somebody who takes a server of a proxy out, for maintenance.
 	TakeOut func(t *testing.T, proxy, server string)
 }
@@ -62,6 +64,7 @@ func Edge(t *testing.T, open func(t *testing.T) EdgeWorld) {
 		"a reload loses the weight and is seen":              EdgeWorld.reloaded,
 		"a server that somebody took out is not up":          EdgeWorld.takenOut,
 		"a name that nobody configured is not found":         EdgeWorld.unknownName,
+		"a third server is told, and weights are set":        EdgeWorld.third,
 		"an unknown backend is not found":                    EdgeWorld.unknownBackend,
 		"an unknown server is not found":                     EdgeWorld.unknownServer,
 		"a weight that is no percent is refused":             EdgeWorld.noPercent,
@@ -306,6 +309,19 @@ func (w EdgeWorld) reloaded(t *testing.T) {
 	}
 	w.set(t, 50)
 	w.weighs(t, 50, w.Names...)
+}
+
+func (w EdgeWorld) third(t *testing.T) {
+	w.set(t, 5)
+	w.Add(t, w.Names[1], "spare")
+	for i, p := range w.read(t) {
+		if strings.HasPrefix(p.Third, "spare (UP") != (i == 1) || i != 1 && p.Third != "" {
+			t.Errorf("third server of %s: %q", p.Name, p.Third)
+		}
+	}
+	for _, weight := range []int{25, 0} {
+		w.set(t, weight)
+	}
 }
 
 func (w EdgeWorld) takenOut(t *testing.T) {

@@ -98,6 +98,7 @@ func Reviews(t *testing.T, open func(t *testing.T) Forge) {
 		"somebody else's mark is not ours":                  forge.foreignMark,
 		"a long comment is cut and says so":                 forge.longComment,
 		"many comments are read to the end":                 forge.manyComments,
+		"many reviews are read to the end":                  forge.manyReviews,
 		"a status is set and replaced":                      forge.statusSet,
 		"a status that was seen to be another is set back":  forge.statusSetBack,
 		"a long status is cut between characters":           forge.longStatus,

@@ -28,6 +28,9 @@ type Proxy struct {
 	// Started is when its process began: a reload begins a new one, without the weights set at run time.
 	Started  time.Time
 	From, To Server
+	// Third are the backend's other servers that may get traffic, which no weight counts, with their states; "" if there is
+	// none.
+	Third string
 }
 
 // Server is one server of a backend, as its proxy sees it. Counters begin at 0 with the proxy's process.

@@ -29,6 +29,8 @@ var alarmScenes = []scene{
 		"do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\"\n  expire-silence severity=\"page\" [s0]"},
 	{"without alarms nothing is silenced", canary(1), also(silences(), func(m *estate.Migration, _ *evidence.Evidence) { m.Alarms = estate.Alarms{} }), "advance step 0: complete until +2s"},
 	{"going back ends all silences", freeze, also(after(canary(1)), silences(silenced("s1", time.Hour), silenced("s2", time.Hour))), "do step 13: silence-over\n  expire-silence cluster=\"orbit-prod\" [s1]\n  expire-silence cluster=\"orbit-prod\" [s2]"},
+	{"nothing waits for that", deploy, also(after(freeze), allFrozen, silences(silenced("s1", time.Hour))), "do step 13: silence-over\n  expire-silence cluster=\"orbit-prod\" [s1]\n  thaw-pipeline api/deploy-prod [11]\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
+	{"nor does a deployment", deploy, also(services(service("web", estate.Stateless)), silences(silenced("s1", time.Hour))), "do step 13: silence-over\n  expire-silence cluster=\"orbit-prod\" [s1]\n  deploy orbit/core/web [cutover.web.d1.1]"},
 	{"a survey that fails does not let the silence end", canary(5), also(survey(func(v *evidence.Survey) { v.NodesReady = 0 }), silences(silenced("s1", time.Hour))), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
 	{"paused, the silence is kept", paused(canary(5)), also(after(canary(5)), silences(silenced("s1", time.Hour))), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
 	{"paused, none is made before there is traffic", paused(canary(1)), also(after(canary(1)), silences(), noTraffic), "hold step 0: paused"},

@@ -52,6 +52,10 @@ func raise(s situation) Progress {
 	if dead := withoutServer(s); len(dead) > 0 {
 		return Progress{Waiting: because(EdgeServerDown, "the weight stays: server %s takes no traffic at %s", s.m.Edge.To, some(dead)), Until: later}
 	}
+	if third := withThird(s); len(third) > 0 {
+		return Progress{Waiting: because(EdgeThirdServer, "the weight stays, as backend %s has a server that no weight counts: %s; remove it, make it a backup, or set it to maint",
+			s.m.Edge.Backend, some(third)), Until: later}
+	}
 	if doubt := s.e.Edge.ShareDisagrees(); doubt != "" && goal > bake.Stands() { // also if it has passed long ago
 		return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
 	}
@@ -141,6 +145,17 @@ func withoutServer(s situation) []string {
 	for _, p := range reachable(s.e.Edge) {
 		if !p.To.Up {
 			out = append(out, fmt.Sprintf("%s (%s)", p.Name, p.To.State))
+		}
+	}
+	return out
+}
+
+// withThird are the proxies that may give traffic to neither cluster's server.
+func withThird(s situation) []string {
+	var out []string
+	for _, p := range reachable(s.e.Edge) {
+		if p.Third != "" {
+			out = append(out, p.Third+" at "+p.Name)
 		}
 	}
 	return out

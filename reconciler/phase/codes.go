@@ -75,6 +75,7 @@ const (
 
 	ProxyUnreachable Code = "proxy-unreachable" // steps 14 and 15
 	EdgeServerDown   Code = "edge-server-down"
+	EdgeThirdServer  Code = "edge-third-server"
 	WeightPending    Code = "weight-pending"
 	Baking           Code = "baking"
 	BakeInconclusive Code = "bake-inconclusive"
@@ -98,7 +99,7 @@ var Codes = []Code{
 	MainConflict, MainUnusable, MainBehind,
 	SecretSyncLag, LinksPending, ClientRestarting, Draining,
 	SilencePending, SilenceOver,
-	ProxyUnreachable, EdgeServerDown, WeightPending, Baking, BakeInconclusive, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,
+	ProxyUnreachable, EdgeServerDown, EdgeThirdServer, WeightPending, Baking, BakeInconclusive, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,
 	Complete,
 }
 

@@ -27,6 +27,8 @@ func unreachable(e *evidence.Edge) {
 	e.Proxies[1] = evidence.Proxy{Name: "edge-2", Unreachable: "connection refused"}
 }
 
+func thirdServer(e *evidence.Edge) { e.Proxies[0].Third = "spare (UP, weight 10)" }
+
 // intended is a weight of 5% that is going to be set, while the proxies still have 1%.
 func intended(e *evidence.Edge) {
 	e.Proxies = proxies(1)
@@ -80,6 +82,10 @@ var edgeScenes = []scene{
 	// What keeps a weight from rising.
 	{"a proxy that does not answer", canary(5), also(unbaked, edge(unreachable)), "hold step 14: proxy-unreachable until +2s"},
 	{"a proxy that was not asked", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies = e.Proxies[:1] })), "hold step 14: proxy-unreachable until +2s"},
+	{"a third server gets traffic at a proxy", canary(5), also(unbaked, edge(thirdServer)), "hold step 14: edge-third-server until +2s"},
+	{"nor is all traffic all of it then", canary(100), edge(thirdServer), "hold step 15: edge-third-server until +2s"},
+	{"a weight that was lost comes back all the same", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { thirdServer(e); lostWeight(e) })), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"and a weight goes back", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Proxies = proxies(5); thirdServer(e) })), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
 	{"the new server is down at a proxy", canary(5), also(unbaked, edge(func(e *evidence.Edge) { e.Proxies[1].To.Up = false })), "hold step 14: edge-server-down until +2s"},
 	{"a service that is not ready", canary(5), also(unbaked, edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying until +2s"},
 	{"nor is it set, though intended", canary(5), also(edge(intended), edited("web", func(s *evidence.Service) { s.Ready = false })), "hold step 10: deploying until +2s"},
@@ -161,6 +167,8 @@ var edgeScenes = []scene{
 	{"at least where it can", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Proxies = proxies(5); unreachable(e) })), "do step 14: weight-pending\n  set-weight api to 0% at edge-1"},
 	{"nothing else is undone before all are at 0", deploy, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Bake.Weight = earlier, 5; unreachable(e) }), silences(silenced("s1", time.Hour))),
 		"hold step 14: proxy-unreachable until +2s"},
+	{"developers are kept out until then, and fixes let through", freeze, also(after(canary(5)), breakGlass(time.Hour), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Bake.Weight = earlier, 5; unreachable(e) }), frost(func(f *evidence.Freeze) { f.Pipelines[0].Frozen = false })),
+		"do step 8: freeze-pending\n  freeze-pipeline api/deploy-prod [11]\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
 	{"that it is back is noted", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) {
 		e.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
 	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},

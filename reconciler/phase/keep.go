@@ -53,6 +53,7 @@ func isAbove(e evidence.Edge, name string, weight int) bool {
 // for what break-glass lets through, as that is for what cannot wait.
 func keep(s situation) (Decision, bool) {
 	blind := len(s.e.Unseen) > 0 // then only what is seen to be wrong is put right, not what is missing
+	var all []Decision
 	if noted := s.e.Edge.Bake.Commit != ""; noted || !blind || s.at.Phase < estate.Canary {
 		d, ok := keepEdge(s)
 		// Who would answer is not known: only the keeper gives traffic, by what was seen when all could be looked at.
@@ -61,21 +62,36 @@ func keep(s situation) (Decision, bool) {
 			ok = len(d.Actions) > 0
 		}
 		if ok {
-			return d, true
+			all = append(all, d)
 		}
 	}
 	if s.at.Phase > estate.Freeze || s.at.Phase == estate.Freeze && frozen(s) {
 		if d, ok := (Step{Number: 8}).decide(keepFreeze(s)); ok {
-			return d, true
+			all = append(all, d)
 		}
 	}
 	if _, silenced := bestSilence(s); s.at.Phase >= estate.Canary && (s.held() > 0 || silenced) {
 		silences := slices.DeleteFunc(keepSilence(s), func(a Action) bool { return blind && a.Key == "" })
-		if len(silences) > 0 {
-			return Step{Number: 13}.decide(Progress{Actions: silences, Waiting: because(SilencePending, "%s", silences[0].Reason)})
+		if d, ok := (Step{Number: silencing}).decide(Progress{Actions: silences}); ok {
+			d.Reason = because(SilencePending, "%s", silences[0].Reason)
+			all = append(all, d)
 		}
 	}
-	return Decision{}, false
+	return together(all)
+}
+
+// together is what several steps ask for that do not wait for each other: a system that is away, or refuses, must not keep
+// the others from being kept up. Of those that only wait, the first is told.
+func together(all []Decision) (Decision, bool) {
+	if len(all) == 0 {
+		return Decision{}, false
+	}
+	i := max(0, slices.IndexFunc(all, func(d Decision) bool { return len(d.Actions) > 0 }))
+	first := all[i]
+	for _, d := range all[i+1:] {
+		first.Actions = append(slices.Clip(first.Actions), d.Actions...)
+	}
+	return first, true
 }
 
 // unseen holds while a system could not be looked at: no row may take what is missing for what is not there.

@@ -55,18 +55,25 @@ func (s situation) watch(d Decision) Decision {
 	return d
 }
 
-// walk goes back to the marker's phase, and then on through the rows up to it. Rows are undone in reverse order. One
-// that waits to be undone keeps the phase from being complete, and nothing else: a fix may have to be deployed for it.
+// walk goes back to the marker's phase, and then on through the rows up to it. Rows are undone in reverse order, but none
+// waits for a silence to be ended. One that waits to be undone keeps the phase from being complete, and nothing else: a fix
+// may have to be deployed for it.
 func walk(s situation) Decision {
-	var waiting []Decision
+	var apart, waiting []Decision
 	for _, step := range slices.Backward(Table) {
 		if step.Phase <= s.at.Phase || step.undo == nil {
 			continue
 		}
-		if d, ok := step.decide(step.undo(s)); ok && d.Kind == Do {
-			return d
-		} else if ok {
+		d, ok := step.decide(step.undo(s))
+		switch {
+		case !ok:
+		case d.Kind != Do:
 			waiting = append(waiting, d)
+		case step.Number == silencing:
+			apart = append(apart, d)
+		default:
+			d, _ = together(append(apart, d))
+			return d
 		}
 	}
 	for _, step := range Table {
@@ -74,11 +81,12 @@ func walk(s situation) Decision {
 			break
 		}
 		if d, ok := step.decide(step.look(s)); ok {
+			d, _ = together(append(apart, d))
 			return d
 		}
 	}
-	if len(waiting) > 0 {
-		return waiting[0]
+	if d, ok := together(append(apart, waiting...)); ok {
+		return d
 	}
 	return Decision{Kind: Advance, Reason: because(Complete, "every step up to %s that cutover does is done and healthy", s.at)}
 }

@@ -19,6 +19,9 @@ type Step struct {
 	undo func(situation) Progress
 }
 
+// silencing is the step that silences the old cluster's alarms.
+const silencing = 13
+
 // Table is the runbook. Numbers are those of its steps, everywhere.
 var Table = []Step{
 	{1, estate.Prepare, "The new cluster is there, with its infrastructure and room", survey, nil},
@@ -33,7 +36,7 @@ var Table = []Step{
 	{10, estate.Freeze, "Deploy again at the versions that the old cluster runs", deployServices, nil},
 	{11, estate.Freeze, "The new B talks to the old C", relink, unlink},
 	{12, estate.Freeze, "Final test", smoke(12, estate.Freeze), nil},
-	{13, estate.Canary, "Silence the old cluster's alarms", silence, unsilence},
+	{silencing, estate.Canary, "Silence the old cluster's alarms", silence, unsilence},
 	{14, estate.Canary, "Canary at the edge", canary, lower},
 	{15, estate.Canary, "All traffic to the new cluster", everything, nil},
 }

@@ -42,6 +42,17 @@ func (w *World) Open(by, head, base, title string) (number int, err error) {
 	return number, err
 }
 
+// Retarget lets a person point a pull request at another branch.
+func (w *World) Retarget(by string, number int, base string) error {
+	return w.act(fmt.Sprintf("%s points #%d at %s", by, number, base), func() error {
+		r, err := w.host.find(number)
+		if err == nil {
+			r.Base = base
+		}
+		return err
+	})
+}
+
 // Method is how a pull request is merged.
 type Method string
 

@@ -18,6 +18,7 @@ type proxy struct {
 	down     string    // why it does not answer; "" if it does
 	guarded  time.Time // until when it refuses weights
 	mislaid  time.Time // until when it has another configuration
+	third    string    // a server of the backend beside the two; "" if there is none
 	astray   float64   // part of the new cluster's sessions that the old one gets all the same
 	backend  string
 	from, to *server
@@ -45,7 +46,7 @@ func (w *World) addProxy(name, backend, from, to string) {
 
 // reload begins a new process of a proxy, with the weights of its configuration file.
 func (w *World) reload(x *proxy) {
-	x.started = w.now
+	x.started, x.third = w.now, ""
 	x.from = &server{name: x.from.name, weight: 100}
 	x.to = &server{name: x.to.name}
 	for _, name := range []estate.ClusterName{w.migration.From.Cluster, w.migration.To.Cluster} {
@@ -101,7 +102,7 @@ func (f Fleet) Proxies(ctx context.Context, names []string, backend, from, to st
 				out = append(out, evidence.Proxy{Name: x.name, Unreachable: why.Error()})
 				continue
 			}
-			out = append(out, evidence.Proxy{Name: x.name, Started: x.started, From: x.from.evidence(w.now), To: x.to.evidence(w.now)})
+			out = append(out, evidence.Proxy{Name: x.name, Started: x.started, Third: x.third, From: x.from.evidence(w.now), To: x.to.evidence(w.now)})
 		}
 		return out, nil
 	})

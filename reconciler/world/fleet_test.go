@@ -32,6 +32,7 @@ func TestEdge(t *testing.T) {
 			Stop:    func(_ *testing.T, proxy string) { w.StopProxy(proxy) },
 			Start:   func(_ *testing.T, proxy string) { w.StartProxy(proxy) },
 			Reload:  func(_ *testing.T, proxy string) { w.Reload(proxy) },
+			Add:     func(_ *testing.T, proxy, server string) { w.AddServer(proxy, server) },
 			TakeOut: func(_ *testing.T, proxy, server string) { w.TakeOut(proxy, server) },
 		}
 	})

@@ -231,6 +231,14 @@ func (w *World) TakeOut(proxy, name string) {
 	})
 }
 
+// AddServer lets somebody add a server to a proxy's backend, until a reload forgets it.
+func (w *World) AddServer(proxy, name string) {
+	_ = w.act(name+" is added to "+proxy, func() error {
+		w.fleet[proxy].third = name + " (" + stateUp + ", weight 10)"
+		return nil
+	})
+}
+
 // Send lets users send so many requests through a proxy, each a session of its own.
 func (w *World) Send(proxy string, n int) {
 	_ = w.act(fmt.Sprintf("%d requests through %s", n, proxy), func() error {

@@ -39,6 +39,14 @@ func TestContract(t *testing.T) {
 			Stop:   func(t *testing.T, proxy string) { e.Stop(t, proxy) },
 			Start:  func(t *testing.T, proxy string) { e.Start(t, proxy) },
 			Reload: func(t *testing.T, proxy string) { e.Reload(t, proxy) },
+			Add: func(t *testing.T, proxy, server string) {
+				admin, address := e.Proxy(t, proxy).Admin, strings.TrimPrefix(e.Upstreams[labtest.Old].URL, "http://")
+				_, err := run(t.Context(), admin, 10*time.Second, fmt.Sprintf("add server %s/%s %s weight 10", e.Backend, server, address))
+				if err == nil || !strings.Contains(err.Error(), "server registered") { // it says so as it says what is wrong
+					t.Fatalf("add the server: %v", err)
+				}
+				tell(t, admin, fmt.Sprintf("set server %s/%s state ready", e.Backend, server))
+			},
 			TakeOut: func(t *testing.T, proxy, server string) {
 				tell(t, e.Proxy(t, proxy).Admin, fmt.Sprintf("set server %s/%s state maint", e.Backend, server))
 			},

@@ -159,3 +159,28 @@ func TestParseStats(t *testing.T) {
 		})
 	}
 }
+
+func TestThirdServer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status, weight, backup string
+		want                   string
+	}{
+		"up":             {"UP", "10", "0", "spare (UP, weight 10)"},
+		"not checked":    {"no check", "256", "0", "spare (no check, weight 256)"},
+		"down for now":   {"DOWN", "1", "0", "spare (DOWN, weight 1)"},
+		"a backup":       {"UP", "10", "1", ""},
+		"without weight": {"UP", "0", "0", ""},
+		"in maintenance": {"MAINT (resolution)", "10", "0", ""},
+		"draining":       {"DRAIN", "10", "0", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stats{servers: map[string]map[string]string{
+				"old": {"status": "UP", "uweight": "100", "bck": "0"}, "new": {"status": "UP", "uweight": "0", "bck": "0"},
+				"spare": {"status": tt.status, "uweight": tt.weight, "bck": tt.backup},
+			}}
+			if got := s.third("old", "new"); got != tt.want {
+				t.Errorf("third server = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

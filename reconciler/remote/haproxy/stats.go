@@ -3,6 +3,7 @@ package haproxy
 import (
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -63,7 +64,7 @@ func parseStats(answer string) (stats, error) {
 
 // proxy is the process as evidence, with the weights as shares of the two servers' sum.
 func (s stats) proxy(name, from, to string) (evidence.Proxy, error) {
-	p := evidence.Proxy{Name: name, Started: s.started}
+	p := evidence.Proxy{Name: name, Started: s.started, Third: s.third(from, to)}
 	w, err := s.weights(from, to)
 	if err != nil {
 		return p, err
@@ -126,6 +127,21 @@ func (s stats) server(name string) (evidence.Server, error) {
 	}
 	e.For = time.Duration(since) * time.Second
 	return e, nil
+}
+
+// third are the servers beside the two that may get traffic. A backup gets none while one of them is up. One that is down is
+// no better, as it may come up at any time.
+func (s stats) third(from, to string) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(s.servers)) {
+		fields := s.servers[name]
+		status := fields["status"]
+		idle := fields["bck"] != "0" || fields["uweight"] == "0" || strings.HasPrefix(status, "MAINT") || strings.HasPrefix(status, "DRAIN")
+		if name != from && name != to && !idle {
+			out = append(out, fmt.Sprintf("%s (%s, weight %s)", name, status, fields["uweight"]))
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // isUp reads HAProxy's word for a server's state: UP, UP 1/3 when checks begin to fail, or "no check". All others get no
