@@ -40,7 +40,7 @@ func (r *Reconciler) arrivalOf(ctx context.Context, m *estate.Migration, commit 
 		return known.marker, known.final, known.err
 	}
 	next := arrival{asked: known.asked}
-	err := r.lookAt(ctx, func(ctx context.Context) (err error) {
+	err := r.lookAt(ctx, lookFor, func(ctx context.Context) (err error) {
 		next.marker, next.head, err = r.askArrival(ctx, m, commit)
 		return err
 	})

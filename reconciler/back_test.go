@@ -14,6 +14,7 @@ import (
 	"cutover/gitops/estate"
 	"cutover/gitops/values"
 	"cutover/reconciler"
+	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/world"
 )
@@ -170,6 +171,68 @@ func TestBackWithoutTheNewCluster(t *testing.T) {
 	}
 }
 
+// TestPlanWithoutTheNewCluster: whoever is to merge a way back is told what cannot be told.
+func TestPlanWithoutTheNewCluster(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	tr.w.Away("kubernetes orbit-prod2", 24*time.Hour)
+	p, err := on(t, tr.w.Another()).Propose(t.Context(), tr.w.Heads(), "eks", reconciler.Move{Back: &estate.Marker{Phase: estate.Deploy}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.until("it is told", time.Minute, func() bool { return strings.Contains(tr.said(p.Number), "could not be looked at") })
+	tr.merge(p.Number)
+	tr.until("the traffic goes back", time.Minute, tr.at(0))
+}
+
+// silent is a cluster that takes questions about its nodes and never answers.
+type silent struct {
+	reconciler.Cluster
+	asked chan struct{}
+}
+
+func (s silent) Survey(ctx context.Context, _ []estate.Release) (evidence.Survey, error) {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	<-ctx.Done()
+	return evidence.Survey{}, ctx.Err()
+}
+
+// TestBackBeforeAnythingElse: a marker that goes back moves the traffic before a system that hangs is waited for.
+func TestBackBeforeAnythingElse(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	asked := make(chan struct{}, 1)
+	tr.p = tr.w.Start()
+	tr.r = onChanged(t, tr.p, func(c *reconciler.Config) {
+		to := tr.w.Migration().To.Cluster
+		c.Clusters[to] = silent{c.Clusters[to], asked}
+	})
+	tr.back(estate.Marker{Phase: estate.Deploy})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	heads, err := tr.p.Ports().Repository.Fetch(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error)
+	go func() {
+		_, err := tr.r.Pass(ctx, heads, reconciler.Full)
+		ended <- err
+	}()
+	<-asked
+	tr.keep(2)
+	if !tr.at(0)() {
+		t.Errorf("the weights are %v while the new cluster is waited for", tr.w.Weights())
+	}
+	stop()
+	if err := <-ended; err == nil {
+		t.Error("the pass ended without an error")
+	}
+}
+
 // frozen tells whether an old pipeline is frozen.
 func (tr *trip) frozen() bool {
 	tr.Helper()
@@ -239,7 +302,10 @@ func TestGitAway(t *testing.T) {
 	go func() { ended <- tr.r.Run(ctx, reconciler.Wakes{}) }()
 	if err := wait.PollUntilContextTimeout(ctx, 10*time.Millisecond, 30*time.Second, true, func(context.Context) (bool, error) {
 		list := tr.r.Reports()
-		return len(list) == 1 && list[0].Decision.Reason.Code == phase.Unseen && tr.at(25)(), nil
+		if len(list) != 1 || list[0].Decision.Reason.Code != phase.Unseen || !tr.at(25)() {
+			return false, nil
+		}
+		return list[0].Pass.Number > 1 && !list[0].Pass.Full, nil // everything is not asked for again and again
 	}); err != nil {
 		t.Errorf("%v: weights %v, reports %+v", err, tr.w.Weights(), tr.r.Reports())
 	}

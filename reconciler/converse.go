@@ -230,27 +230,27 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 	refused := func(code phase.Code, format string, args ...any) phase.Reason {
 		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
 	}
-	for _, path := range touched {
-		if path != m.MarkerPath() || p.Base != m.Branch {
-			return estate.Marker{}, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base), nil
-		}
-	}
 	data, err := r.Reviews.File(ctx, p.Commit, m.MarkerPath())
-	if errors.Is(err, failure.ErrNotFound) && paths.untold != "" {
-		return k.course.says, phase.Reason{}, nil // its branch never had one
-	}
-	if errors.Is(err, failure.ErrNotFound) {
-		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
-	}
-	if err != nil {
+	missing := errors.Is(err, failure.ErrNotFound)
+	if err != nil && !missing {
 		return estate.Marker{}, phase.Reason{}, fmt.Errorf("marker of pull request #%d: %w", p.Number, err)
 	}
 	to, problems := values.ParseMarker(m.MarkerPath(), data)
-	if err := problems.Err(); err != nil {
-		return to, refused(phase.PhaseUnknown, "%v", err), nil
+	for _, path := range touched {
+		if path != m.MarkerPath() || p.Base != m.Branch {
+			return to, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base), nil
+		}
+	}
+	switch {
+	case missing && paths.untold != "":
+		return k.course.says, phase.Reason{}, nil // its branch never had one
+	case missing:
+		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
+	case problems.Err() != nil:
+		return to, refused(phase.PhaseUnknown, "%v", problems.Err()), nil
 	}
 	e := evidence.Marker{
-		Commit: p.Commit, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
+		Commit: p.Commit, PullRequest: p.Number, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
 		Others: slices.DeleteFunc(slices.Clone(paths.list), func(path string) bool { return path == m.MarkerPath() }),
 	}
 	if paths.untold != "" {
@@ -267,7 +267,8 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 	return to, phase.Refusal(m, to, &e), nil
 }
 
-func pathsKey(p review.PullRequest) string { return fmt.Sprint(p.Number, " ", p.Commit) }
+// pathsKey names the base too: a pull request that is pointed at another branch changes other paths.
+func pathsKey(p review.PullRequest) string { return fmt.Sprint(p.Number, " ", p.Commit, " ", p.Base) }
 
 // changedPaths are the paths that a pull request changes, or why the host does not tell them: it is too large.
 type changedPaths struct {
@@ -324,11 +325,12 @@ func (r *Reconciler) comment(ctx context.Context, k *knowledge, number int, mark
 	if !r.news(k, where, text, matters) {
 		return nil
 	}
-	if err := r.Conversations.Comment(ctx, number, mark, text); err != nil {
-		return fmt.Errorf("comment on pull request #%d: %w", number, err)
-	}
-	k.said[where] = said{text, matters, r.Now()}
-	return nil
+	return r.say(k, where, said{text: text, matters: matters}, func() error {
+		if err := r.Conversations.Comment(ctx, number, mark, text); err != nil {
+			return fmt.Errorf("comment on pull request #%d: %w", number, err)
+		}
+		return nil
+	})
 }
 
 func (r *Reconciler) setStatus(ctx context.Context, k *knowledge, commit string, s review.Status) error {
@@ -336,11 +338,29 @@ func (r *Reconciler) setStatus(ctx context.Context, k *knowledge, commit string,
 	if !r.news(k, where, text, text) {
 		return nil
 	}
-	if err := r.Conversations.SetStatus(ctx, commit, s); err != nil {
-		return fmt.Errorf("status of %.10s: %w", commit, err)
+	return r.say(k, where, said{text: text, matters: text}, func() error {
+		if err := r.Conversations.SetStatus(ctx, commit, s); err != nil {
+			return fmt.Errorf("status of %.10s: %w", commit, err)
+		}
+		return nil
+	})
+}
+
+// say says something, unless the host refused it in that place a moment ago: hosts limit the calls, and those that find
+// what was merged must not run out.
+func (r *Reconciler) say(k *knowledge, where string, what said, write func() error) error {
+	if last := k.refused[where]; r.Now().Before(last.until) {
+		return last.err
 	}
-	k.said[where] = said{text, text, r.Now()}
-	return nil
+	err := write()
+	switch {
+	case err == nil:
+		what.at = r.Now()
+		k.said[where] = what
+	case errors.Is(err, failure.ErrRefused):
+		k.refused[where] = refusal{err, r.Now().Add(refusalPause)}
+	}
+	return err
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -169,8 +169,11 @@ func (r *Reconciler) renderUnits(ctx context.Context, d *desired, c change) erro
 	if err != nil {
 		return err
 	}
-	caps, err := cluster.Capabilities(ctx)
-	if err != nil {
+	var caps manifest.Capabilities
+	if err = r.lookAt(ctx, lookFor, func(ctx context.Context) (err error) {
+		caps, err = cluster.Capabilities(ctx)
+		return err
+	}); err != nil {
 		return fmt.Errorf("capabilities of %s: %w", m.To.Cluster, err)
 	}
 	kept := c.untouched(d.estate)

@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,6 +25,9 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 		k.running.forget()
 		k.open.forget()
 		k.frozen.forget()
+	}
+	if e.IsUnseen(evidence.ThePipelines) {
+		return errors.New("the pipelines are not known") // none would look as if nothing ran
 	}
 	// First: without it what is let through would look as if it had come undone.
 	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {

@@ -2,12 +2,17 @@ package reconciler_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"cutover/generator/pipeline"
 	"cutover/gitops/estate"
 	"cutover/gitops/review"
+	"cutover/reconciler"
+	"cutover/reconciler/failure"
 	"cutover/reconciler/phase"
 	"cutover/reconciler/record"
 	"cutover/reconciler/world"
@@ -113,5 +118,53 @@ func TestALatePullRequestIsBlocked(t *testing.T) {
 	}
 	if !tr.blocked(late) {
 		t.Errorf("step %d has begun, and pull request #%d may be merged", tr.last.Decision.Step, late)
+	}
+}
+
+// lists is a Spinnaker whose lists of pipelines may be away.
+type lists struct {
+	pipelines
+	away *bool
+}
+
+// runs is one that counts how often it is asked what runs.
+type runs struct {
+	reconciler.Executions
+	asked *int
+}
+
+type pipelines = reconciler.Pipelines // whose name is that of its method
+
+func (l lists) Pipelines(ctx context.Context, application string) ([]pipeline.Document, error) {
+	if *l.away {
+		return nil, failure.ErrTransient
+	}
+	return l.pipelines.Pipelines(ctx, application)
+}
+
+func (r runs) Running(ctx context.Context, application string) ([]pipeline.Execution, error) {
+	*r.asked++
+	return r.Executions.Running(ctx, application)
+}
+
+// TestNothingRunsIsSeen: without the pipelines nobody knows whether something of them runs.
+func TestNothingRunsIsSeen(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	for _, checkpoint := range []string{"prepare", "deploy", "freeze"} {
+		tr.through(checkpoint)
+	}
+	away, asked := true, 0
+	tr.p = tr.w.Start()
+	tr.r = onChanged(t, tr.p, func(c *reconciler.Config) {
+		c.Pipelines, c.Executions = lists{c.Pipelines, &away}, runs{c.Executions, &asked}
+	})
+	heads := tr.w.Heads()
+	if _, err := tr.r.Pass(t.Context(), heads, reconciler.Changed); !errors.Is(err, failure.ErrTransient) || asked > 0 {
+		t.Fatalf("asked %d times without knowing the pipelines; error %v", asked, err)
+	}
+	away = false
+	if _, err := tr.r.Pass(t.Context(), heads, reconciler.Changed); err != nil || asked == 0 {
+		t.Errorf("asked %d times once they are known; error %v", asked, err)
 	}
 }

@@ -123,6 +123,114 @@ func TestMixedMarker(t *testing.T) {
 	}
 }
 
+// TestAnOpenRevert: the button of the git host that reverts a merge writes no trailer. Whoever looks at what it opens must
+// not be told that it moves nothing, or be kept from merging it.
+func TestAnOpenRevert(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	tr.w.Branch("revert-25", tr.w.Head(migrationBranch))
+	marker := []estate.File{{Path: markerPath, Data: values.MarkerFile(estate.Marker{Phase: estate.Canary, Weight: 1})}}
+	if _, err := tr.w.Push("dana", "revert-25", marker, nil, "Revert \"eks: canary 25%\""); err != nil {
+		t.Fatal(err)
+	}
+	number, err := tr.w.Open("dana", "revert-25", migrationBranch, "Revert")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.until("it is told what it does", time.Minute, func() bool { return strings.Contains(tr.said(number), "Plan: canary 1%") })
+	if said := tr.said(number); strings.Contains(said, "would be refused") {
+		t.Errorf("it is told: %s", said)
+	}
+	tr.mergeBy(number, world.MergeCommit)
+	tr.until("the traffic goes back", time.Minute, tr.at(1))
+}
+
+// said is what is said under a pull request.
+func (tr *trip) said(number int) string {
+	tr.Helper()
+	comments, err := tr.w.Another().Ports().Host.Comments(tr.Context(), number)
+	if err != nil {
+		tr.Fatal(err)
+	}
+	var out strings.Builder
+	for _, c := range comments {
+		fmt.Fprintln(&out, c.Text)
+	}
+	return out.String()
+}
+
+// TestRetargeted: a pull request that is pointed at another branch changes other paths.
+func TestRetargeted(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	tr.through("prepare")
+	tr.w.Branch("dana/deploy", tr.w.Head(migrationBranch))
+	marker := []estate.File{{Path: markerPath, Data: values.MarkerFile(estate.Marker{Phase: estate.Deploy})}}
+	if _, err := tr.w.Push("dana", "dana/deploy", marker, nil, "On\n\nCutover-Phase: deploy"); err != nil {
+		t.Fatal(err)
+	}
+	number, err := tr.w.Open("dana", "dana/deploy", world.Main, "On")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.until("it is refused on main", time.Minute, func() bool { return strings.Contains(tr.said(number), string(phase.MarkerElsewhere)) })
+	if err := tr.w.Retarget("dana", number, migrationBranch); err != nil {
+		t.Fatal(err)
+	}
+	tr.until("it is told what it does", time.Minute, func() bool {
+		return strings.Contains(tr.said(number), "Plan: deploy") && !strings.Contains(tr.said(number), "refused")
+	})
+	tr.mergeBy(number, world.MergeCommit)
+	tr.until("it counts", time.Minute, func() bool { return tr.last.Marker.Phase == estate.Deploy })
+}
+
+// refusing is a git host that takes neither comments nor statuses.
+type refusing struct {
+	reconciler.Conversations
+	asked *int
+}
+
+func (r refusing) Comment(context.Context, int, string, string) error {
+	*r.asked++
+	return fmt.Errorf("%w: HTTP 403", failure.ErrRefused)
+}
+
+func (r refusing) SetStatus(context.Context, string, review.Status) error {
+	*r.asked++
+	return fmt.Errorf("%w: HTTP 403", failure.ErrRefused)
+}
+
+// TestHostRefuses: what a host refuses is not said again in every pass, and what the decisions ask of it neither: the calls
+// that find a merge must not run out, and the journal is not to fill.
+func TestHostRefuses(t *testing.T) {
+	t.Parallel()
+	tr := newTrip(t)
+	tr.offer("dana/values", world.Main, []estate.File{{Path: "deploy-values/orbit/web/profile/values.yaml", Data: []byte("a: 1\n")}})
+	tr.through("prepare")
+	tr.through("deploy")
+	asked := 0
+	tr.p = tr.w.Start()
+	tr.r = onChanged(t, tr.p, func(c *reconciler.Config) { c.Conversations = refusing{c.Conversations, &asked} })
+	tr.merge(tr.proposed("freeze").Number)
+	entries := len(tr.w.Entries())
+	const minutes = 10
+	for end := tr.w.Now().Add(minutes * time.Minute); tr.w.Now().Before(end); tr.w.Advance(tr.w.Now().Add(2 * time.Second)) {
+		heads, err := tr.p.Ports().Repository.Fetch(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.r.Pass(t.Context(), heads, reconciler.Changed); err == nil || !strings.Contains(err.Error(), "HTTP 403") {
+			t.Fatalf("error = %v, want one that says what the host refuses", err)
+		}
+	}
+	if asked < minutes || asked > 12*minutes {
+		t.Errorf("the host was asked %d times in %d minutes", asked, minutes)
+	}
+	if n := len(tr.w.Entries()) - entries; n > 100 {
+		t.Errorf("%d entries in the journal", n)
+	}
+}
+
 // TestPushedMarkerIsAskedForRarely: a pushed marker must not use up the calls that a host allows.
 func TestPushedMarkerIsAskedForRarely(t *testing.T) {
 	t.Parallel()

@@ -73,10 +73,10 @@ type knowledge struct {
 // maxRepaired is how many repairs are remembered for people to read.
 const maxRepaired = 10
 
-// refusal is an effect that Spinnaker refused, and when it is worth asking again: a person has to change something
-// first, and may do so anywhere.
+// refusal is what a system says to an effect that it refuses, and when it is worth asking again: a person has to change
+// something first, and may do so anywhere.
 type refusal struct {
-	why   string
+	err   error
 	until time.Time
 }
 
@@ -86,7 +86,10 @@ const refusalPause = time.Minute
 // refusedAt says why something is not to be tried at a time, or false if it is.
 func (k *knowledge) refusedAt(what string, now time.Time) (string, bool) {
 	r, ok := k.refused[what]
-	return r.why, ok && now.Before(r.until)
+	if !ok || !now.Before(r.until) {
+		return "", false
+	}
+	return r.err.Error(), true
 }
 
 // start is a deployment that was triggered, and when.

@@ -23,7 +23,7 @@ func (r *Reconciler) obey(ctx context.Context, o outlook, k *knowledge) (string,
 	x := effects{r: r, d: o.desired, e: &o.evidence, k: k, head: o.head}
 	err := each(ctx, r.Width, byPlace(o.decision.Actions), func(ctx context.Context, actions []phase.Action) error {
 		for _, a := range actions {
-			if err := x.journaled(ctx, a); err != nil {
+			if err := x.attempt(ctx, a); err != nil {
 				return fmt.Errorf("step %d: %s %s: %w", a.Step, a.Verb, a.Target, err)
 			}
 			r.Log.InfoContext(ctx, "done", "step", a.Step, "verb", a.Verb, "target", a.Target, "reason", a.Reason, "key", a.Key)
@@ -65,6 +65,29 @@ type effects struct {
 	k     *knowledge
 	head  string   // of the branch, moved by the actions that commit
 	stale []string // applications whose pipelines are to be asked for again
+}
+
+// attempt performs an action, unless it was refused a moment ago: asking again at once gives the same answer, and two more
+// lines of the journal. The edge is not waited for.
+func (x *effects) attempt(ctx context.Context, a phase.Action) error {
+	what := effectOf(a, x.d.head)
+	x.mu.Lock()
+	last, now := x.k.refused[what], x.r.Now()
+	x.mu.Unlock()
+	if now.Before(last.until) {
+		return last.err
+	}
+	err := x.journaled(ctx, a)
+	edge := slices.Contains([]phase.Verb{phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake}, a.Verb)
+	if errors.Is(err, failure.ErrRefused) && !edge {
+		x.refuse(what, err)
+	}
+	return err
+}
+
+// effectOf names what an action does, as it was decided at a head of the branch.
+func effectOf(a phase.Action, head string) string {
+	return fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", head)
 }
 
 // journaled performs an action between its intent and its result in the journal. That the traffic is back is noted in any
@@ -197,11 +220,11 @@ func (x *effects) changed(application string) {
 	x.stale = append(x.stale, application)
 }
 
-// refuse remembers that Spinnaker refused something: asking again at once gives the same answer.
+// refuse remembers that something was refused.
 func (x *effects) refuse(what string, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.refused[what] = refusal{err.Error(), x.r.Now().Add(refusalPause)}
+	x.k.refused[what] = refusal{err, x.r.Now().Add(refusalPause)}
 }
 
 // savingOf and deploymentOf name what can be refused: saving what a commit makes of a pipeline, and deploying what git

@@ -29,13 +29,18 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	if c.unasked != nil {
 		unseen("the git host", c.unasked)
 	}
-	if d.unrendered != nil {
-		unseen(evidence.TheObjects, d.unrendered)
+	unrendered := d.unrendered
+	if unrendered == nil && c.at.Phase >= estate.Prepare && d.migration.Marker.Phase < estate.Prepare {
+		unrendered = fmt.Errorf("%s is gone from the branch, so nothing is rendered", d.migration.MarkerPath())
 	}
+	if unrendered != nil {
+		unseen(evidence.TheObjects, unrendered)
+	}
+	patience := lookFor // with the new cluster
 	for _, look := range []struct {
 		what  string
 		from  estate.Phase
-		units bool // looks at what is rendered
+		units bool // looks for what is rendered in the new cluster
 		at    func(context.Context, *desired, *knowledge, *evidence.Evidence) error
 	}{
 		{"the new cluster", estate.Prepare, true, r.observeSurvey},
@@ -51,28 +56,46 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		{evidence.TheEdge, estate.Canary, false, r.observeEdge},
 		{"secrets", estate.Prepare, false, r.observeSecrets}, // which address they are to hold rests on the edge
 	} {
-		if c.reached < look.from || look.units && d.unrendered != nil {
+		if c.reached < look.from || look.units && unrendered != nil {
 			continue
 		}
-		err := r.lookAt(ctx, func(ctx context.Context) error { return look.at(ctx, d, k, &e) })
+		most := lookFor
+		if look.units {
+			most = patience
+		}
+		err := r.lookAt(ctx, most, func(ctx context.Context) error { return look.at(ctx, d, k, &e) })
 		switch {
 		case ctx.Err() != nil:
 			return e, fmt.Errorf("%s: %w", look.what, err)
 		case err != nil:
 			unseen(look.what, err)
 		}
+		if look.units && errors.Is(err, errLate) {
+			patience = lookBriefly
+		}
 	}
 	return e, errors.Join(errs...)
 }
 
-// lookFor is how long one system may take to be looked at.
-const lookFor = 30 * time.Second
+const (
+	// lookFor is how long one system may take to be looked at.
+	lookFor = 30 * time.Second
+	// lookBriefly is how long a new cluster may take that has just not answered in time: a pass has to end.
+	lookBriefly = 3 * time.Second
+)
 
-func (r *Reconciler) lookAt(ctx context.Context, look func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+func (r *Reconciler) lookAt(ctx context.Context, most time.Duration, look func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, most, errLate)
 	defer cancel()
-	return look(ctx)
+	err := look(ctx)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLate) {
+		return fmt.Errorf("%w %s: %w", cause, most, err)
+	}
+	return err
 }
+
+// errLate says that a system took too long.
+var errLate = errors.New("not done within")
 
 // observeNamespaces lists the namespaces that the new cluster lacks. One that is being deleted is as good as gone.
 func (r *Reconciler) observeNamespaces(ctx context.Context, d *desired, _ *knowledge, e *evidence.Evidence) error {

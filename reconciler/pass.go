@@ -150,7 +150,7 @@ func (r *Reconciler) advance(ctx context.Context, branch, head string, k *knowle
 			return head, err == nil, errors.Join(failed, err)
 		}
 		for _, a := range o.decision.Actions {
-			effect := fmt.Sprint(a.Verb, " ", a.Target, " ", a.Key, " ", a.Weight, " at ", o.head)
+			effect := effectOf(a, o.head)
 			if obeyed[effect] {
 				return head, true, fmt.Errorf("step %d: %s %s was done, and is still to be done: %s", a.Step, a.Verb, a.Target, a.Reason)
 			}
@@ -175,6 +175,9 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 		return outlook{}, err
 	}
 	k.course = c
+	if k.acts {
+		r.keep(branch, d, c, nil) // traffic goes back now, whatever does not answer below
+	}
 	o := outlook{head: head, desired: d}
 	o.evidence, err = r.observe(ctx, d, k)
 	if err != nil {
@@ -183,12 +186,8 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 			return outlook{}, err
 		}
 	}
-	if k.acts {
-		seen := &o.evidence
-		if err != nil {
-			seen = nil
-		}
-		r.keep(branch, d, k.course, seen)
+	if k.acts && err == nil {
+		r.keep(branch, d, c, &o.evidence)
 	}
 	switch refused := k.course.refused; {
 	case refused.Code != "":

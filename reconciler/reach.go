@@ -16,7 +16,7 @@ import (
 func (r *Reconciler) Reach(ctx context.Context) error {
 	var errs []error
 	ask := func(what string, call func(context.Context) error) {
-		if err := r.lookAt(ctx, call); err != nil {
+		if err := r.lookAt(ctx, lookFor, call); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 	}

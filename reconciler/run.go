@@ -15,7 +15,7 @@ import (
 
 // Wakes are the reasons to look again. A nil channel never wakes.
 type Wakes struct {
-	Git      <-chan struct{}   // the values repository's branches may have moved
+	Git      <-chan struct{}   // the values repository's branches may have moved, or nobody can tell
 	Objects  <-chan object.Set // a set whose objects changed in a new cluster
 	Reviews  <-chan struct{}   // a pull request, or what is said about one, may have changed
 	Schedule <-chan struct{}   // time for a full pass
@@ -59,9 +59,7 @@ func (r *Reconciler) Run(ctx context.Context, w Wakes) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if heads != nil {
-			scope = Changed // what a full pass could not ask for is still unknown, and asked for next
-		}
+		scope = Changed // what a full pass could not ask for is still unknown, and asked for next
 		alarm.set(again)
 		r.looked.Store(r.looked.Load() || err == nil)
 		if err == nil {

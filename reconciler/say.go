@@ -51,9 +51,9 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 		return nil
 	}
 	e, err := r.foresee(ctx, d, k, to)
-	if err != nil {
+	if err != nil && len(e.Unseen) == 0 {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
-	}
+	} // without a system the plan says so: one that goes back is to be merged all the same
 	e.Marker = evidence.Marker{Commit: p.Commit, PullRequest: p.Number, Trailer: to.Phase.String(), Before: k.course.at, Reviewed: true}
 	rows, effects := rowsOf(phase.Plan(&d.migration, to, &e, now))
 	data := map[string]any{
@@ -68,6 +68,9 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	status := review.Status{
 		Context: statusContext(d, to), State: review.Success,
 		Text: fmt.Sprintf("%s: %d effects, %s", phase.Title(to), effects, phase.ReversibilityOf(to.Phase)),
+	}
+	if len(e.Unseen) > 0 {
+		status.Text = fmt.Sprintf("%s: %s could not be looked at, so there is no plan", phase.Title(to), e.Unseen[0].What)
 	}
 	said := text("plan", data)
 	if err := errors.Join(r.setStatus(ctx, k, p.Commit, status), r.comment(ctx, k, p.Number, "plan", said, said)); err != nil {
