@@ -230,24 +230,24 @@ func (r *Reconciler) markerOf(ctx context.Context, o outlook, k *knowledge, p re
 	refused := func(code phase.Code, format string, args ...any) phase.Reason {
 		return phase.Reason{Code: code, Text: fmt.Sprintf(format, args...)}
 	}
+	for _, path := range touched {
+		if path != m.MarkerPath() || p.Base != m.Branch {
+			return estate.Marker{}, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base), nil
+		}
+	}
 	data, err := r.Reviews.File(ctx, p.Commit, m.MarkerPath())
-	missing := errors.Is(err, failure.ErrNotFound)
-	if err != nil && !missing {
+	if errors.Is(err, failure.ErrNotFound) && paths.untold != "" {
+		return k.course.says, phase.Reason{}, nil // its branch never had one
+	}
+	if errors.Is(err, failure.ErrNotFound) {
+		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
+	}
+	if err != nil {
 		return estate.Marker{}, phase.Reason{}, fmt.Errorf("marker of pull request #%d: %w", p.Number, err)
 	}
 	to, problems := values.ParseMarker(m.MarkerPath(), data)
-	for _, path := range touched {
-		if path != m.MarkerPath() || p.Base != m.Branch {
-			return to, refused(phase.MarkerElsewhere, "%s counts on its migration's own branch only, and this is for %s", path, p.Base), nil
-		}
-	}
-	switch {
-	case missing && paths.untold != "":
-		return k.course.says, phase.Reason{}, nil // its branch never had one
-	case missing:
-		return estate.Marker{}, refused(phase.MarkerMissing, "it deletes %s", m.MarkerPath()), nil
-	case problems.Err() != nil:
-		return to, refused(phase.PhaseUnknown, "%v", problems.Err()), nil
+	if err := problems.Err(); err != nil {
+		return to, refused(phase.PhaseUnknown, "%v", err), nil
 	}
 	e := evidence.Marker{
 		Commit: p.Commit, PullRequest: p.Number, Before: k.course.at, Reviewed: true, Trailer: to.Phase.String(),
@@ -349,8 +349,8 @@ func (r *Reconciler) setStatus(ctx context.Context, k *knowledge, commit string,
 // say says something, unless the host refused it in that place a moment ago: hosts limit the calls, and those that find
 // what was merged must not run out.
 func (r *Reconciler) say(k *knowledge, where string, what said, write func() error) error {
-	if last := k.refused[where]; r.Now().Before(last.until) {
-		return last.err
+	if err := k.refusal(where, r.Now()); err != nil {
+		return err
 	}
 	err := write()
 	switch {
@@ -358,7 +358,7 @@ func (r *Reconciler) say(k *knowledge, where string, what said, write func() err
 		what.at = r.Now()
 		k.said[where] = what
 	case errors.Is(err, failure.ErrRefused):
-		k.refused[where] = refusal{err, r.Now().Add(refusalPause)}
+		k.refuse(where, err, r.Now())
 	}
 	return err
 }

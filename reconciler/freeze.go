@@ -26,21 +26,29 @@ func (r *Reconciler) observeFreeze(ctx context.Context, d *desired, k *knowledge
 		k.open.forget()
 		k.frozen.forget()
 	}
-	if e.IsUnseen(evidence.ThePipelines) {
-		return errors.New("the pipelines are not known") // none would look as if nothing ran
-	}
 	// First: without it what is let through would look as if it had come undone.
 	if e.Freeze.Opened, err = r.opened(ctx, d, k); err != nil {
 		return err
+	}
+	return errors.Join(r.observeStill(ctx, d, k, e), r.observeFrozenReviews(ctx, d, k, e))
+}
+
+// observeStill tells what Spinnaker could still change.
+func (r *Reconciler) observeStill(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
+	if e.IsUnseen(evidence.ThePipelines) {
+		return errors.New("the pipelines are not known") // none would look as if nothing ran
 	}
 	if err := r.observeFrozenPipelines(d, k, e); err != nil {
 		return err
 	}
 	e.Freeze.Running, err = k.running.get(r.Now(), runningFor, func() ([]string, error) { return r.runningOld(ctx, e.Freeze) })
-	if err != nil {
-		return err
+	if err == nil {
+		k.hold(isStill(e.Freeze))
 	}
-	k.hold(isStill(e.Freeze))
+	return err
+}
+
+func (r *Reconciler) observeFrozenReviews(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) (err error) {
 	if r.Reviews == nil {
 		return nil
 	}

@@ -53,21 +53,27 @@ func (o *outlook) hold(held []invariant.Breach) {
 // are seen not to be fit for it.
 func (r *Reconciler) guardLifts(o *outlook, at estate.Marker) {
 	m, now := &o.desired.migration, r.Now()
-	fit := func(e *evidence.Evidence) []invariant.Breach {
-		return slices.DeleteFunc(r.Check(m, at, e, now), func(b invariant.Breach) bool {
-			return b.Name != invariant.Traffic && b.Name != invariant.Singleton && b.Name != invariant.Exclusive
-		})
-	}
 	var held []invariant.Breach
 	o.decision.Actions = slices.DeleteFunc(o.decision.Actions, func(a phase.Action) bool {
 		after := phase.After(m, at, &o.evidence, a, now)
-		if !phase.Lifts(a, &o.evidence) || invariant.Allows(fit(&o.evidence), fit(&after), false) {
+		if !phase.Lifts(a, &o.evidence) || r.fit(m, at, &o.evidence, &after) {
 			return false
 		}
-		held = append(held, fit(&after)...)
+		held = append(held, r.unfit(m, at, &after)...)
 		return true
 	})
 	o.hold(held)
+}
+
+// fit tells whether services may get traffic again, when only they and their singletons were seen.
+func (r *Reconciler) fit(m *estate.Migration, at estate.Marker, before, after *evidence.Evidence) bool {
+	return invariant.Allows(r.unfit(m, at, before), r.unfit(m, at, after), false)
+}
+
+func (r *Reconciler) unfit(m *estate.Migration, at estate.Marker, e *evidence.Evidence) []invariant.Breach {
+	return slices.DeleteFunc(r.Check(m, at, e, r.Now()), func(b invariant.Breach) bool {
+		return b.Name != invariant.Traffic && b.Name != invariant.Singleton && b.Name != invariant.Exclusive
+	})
 }
 
 // since notes when each invariant began to be broken.

@@ -345,8 +345,8 @@ func TestFreezeAsksRarely(t *testing.T) {
 	}
 	h := tr.counted()
 	tr.changed(9 * time.Minute)
-	if n := h.asked["statuses"]; n != 2 {
-		t.Errorf("in 270 passes the statuses of two pull requests were asked for %d times", n)
+	if n := h.asked["statuses"]; n != 3 {
+		t.Errorf("in 270 passes the statuses of two pull requests and a proposal were asked for %d times", n)
 	}
 	late := tr.offer("dana/late", world.Main, []estate.File{{Path: "deploy-values/orbit/web/profile/prod-values.yaml", Data: []byte("a: 2\n")}})
 	tr.changed(90 * time.Second)

@@ -35,8 +35,8 @@ type keeper struct {
 type kept struct {
 	desired  *desired
 	course   course
-	evidence evidence.Evidence // of the last look at which every system could be looked at
-	whole    bool              // there was one
+	evidence evidence.Evidence // of the last look at which the services and their singletons were seen
+	looked   bool              // there was one
 	analysis analysis
 	failed   attempt
 }
@@ -68,10 +68,10 @@ func (r *Reconciler) keep(branch string, d *desired, c *course, e *evidence.Evid
 	}
 	next := &kept{desired: d, course: *c}
 	if old := r.keeper.of[branch]; old != nil {
-		next.evidence, next.whole, next.analysis, next.failed = old.evidence, old.whole, old.analysis, old.failed
+		next.evidence, next.looked, next.analysis, next.failed = old.evidence, old.looked, old.analysis, old.failed
 	}
 	if e != nil {
-		next.evidence, next.whole = *e, true
+		next.evidence, next.looked = *e, true
 	}
 	r.keeper.of[branch] = next
 }
@@ -184,13 +184,16 @@ func (r *Reconciler) mayKeep(k *kept, e *evidence.Evidence, a phase.Action) bool
 	if !phase.Lifts(a, e) {
 		return true
 	}
-	if !k.whole {
+	if !k.looked {
 		return false
 	}
 	m, now := &k.desired.migration, r.Now()
 	seen := k.evidence
 	seen.Marker, seen.Edge = e.Marker, e.Edge
 	after := phase.After(m, k.course.at, &seen, a, now)
+	if len(seen.Unseen) > 0 {
+		return r.fit(m, k.course.at, &seen, &after)
+	}
 	return invariant.Allows(r.Check(m, k.course.at, &seen, now), r.Check(m, k.course.at, &after, now), phase.Risks(a, &seen))
 }
 

@@ -27,7 +27,8 @@ type knowledge struct {
 	units       map[estate.ServiceID]standing
 	// started are deployments that were triggered and that no list has shown yet.
 	started map[estate.ServiceID]start
-	// refused is what Spinnaker would not save or start, and why; see savingOf and deploymentOf.
+	// refused is what a system would not do, and why: an action, what would be said in one place, or a saving or a
+	// deployment; see effectOf, say, savingOf and deploymentOf.
 	refused map[string]refusal
 	// course is where the markers have brought the migration, and arrivals how their commits came to the branch.
 	course    *course
@@ -35,7 +36,7 @@ type knowledge struct {
 	arrivals  map[string]arrival       // by commit
 	markers   map[string]writtenMarker // by commit
 	heads     estate.Heads             // of all branches, as they were last fetched
-	paths     map[string]changedPaths  // that a pull request changes, by number and commit
+	paths     map[string]changedPaths  // that a pull request changes, by number, commit and base
 
 	survey   fresh[evidence.Survey]
 	rejected fresh[[]evidence.Rejection]
@@ -83,13 +84,17 @@ type refusal struct {
 // refusalPause is how long a refused effect is left alone.
 const refusalPause = time.Minute
 
-// refusedAt says why something is not to be tried at a time, or false if it is.
-func (k *knowledge) refusedAt(what string, now time.Time) (string, bool) {
-	r, ok := k.refused[what]
-	if !ok || !now.Before(r.until) {
-		return "", false
+// refuse remembers that something was refused.
+func (k *knowledge) refuse(what string, err error, now time.Time) {
+	k.refused[what] = refusal{err, now.Add(refusalPause)}
+}
+
+// refusal is why something is not to be tried now; nil if it is.
+func (k *knowledge) refusal(what string, now time.Time) error {
+	if r := k.refused[what]; now.Before(r.until) {
+		return r.err
 	}
-	return r.err.Error(), true
+	return nil
 }
 
 // start is a deployment that was triggered, and when.

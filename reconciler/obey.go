@@ -68,16 +68,16 @@ type effects struct {
 }
 
 // attempt performs an action, unless it was refused a moment ago: asking again at once gives the same answer, and two more
-// lines of the journal. The edge is not waited for.
+// lines of the journal. What is done to the edge is always tried again.
 func (x *effects) attempt(ctx context.Context, a phase.Action) error {
-	what := effectOf(a, x.d.head)
+	what := fmt.Sprint(effectOf(a, x.d.head), a.Items)
 	x.mu.Lock()
-	last, now := x.k.refused[what], x.r.Now()
+	err := x.k.refusal(what, x.r.Now())
 	x.mu.Unlock()
-	if now.Before(last.until) {
-		return last.err
+	if err != nil {
+		return err
 	}
-	err := x.journaled(ctx, a)
+	err = x.journaled(ctx, a)
 	edge := slices.Contains([]phase.Verb{phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake}, a.Verb)
 	if errors.Is(err, failure.ErrRefused) && !edge {
 		x.refuse(what, err)
@@ -224,7 +224,7 @@ func (x *effects) changed(application string) {
 func (x *effects) refuse(what string, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.refused[what] = refusal{err, x.r.Now().Add(refusalPause)}
+	x.k.refuse(what, err, x.r.Now())
 }
 
 // savingOf and deploymentOf name what can be refused: saving what a commit makes of a pipeline, and deploying what git

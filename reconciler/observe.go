@@ -36,7 +36,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	if unrendered != nil {
 		unseen(evidence.TheObjects, unrendered)
 	}
-	patience := lookFor // with the new cluster
+	patience := lookFor // with what is asked of the new cluster, until one of that takes too long
 	for _, look := range []struct {
 		what  string
 		from  estate.Phase

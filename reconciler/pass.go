@@ -186,7 +186,7 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 			return outlook{}, err
 		}
 	}
-	if k.acts && err == nil {
+	if k.acts && !o.evidence.IsUnseen(evidence.TheObjects, evidence.TheServices, evidence.TheSingletons) {
 		r.keep(branch, d, c, &o.evidence)
 	}
 	switch refused := k.course.refused; {

@@ -27,8 +27,8 @@ func (r *Reconciler) observePipelines(ctx context.Context, d *desired, k *knowle
 	e.Pipelines = make([]evidence.Pipeline, 0, len(changes))
 	for _, c := range changes {
 		p := evidence.Pipeline{ID: c.ID, Application: c.Application, Name: c.Name, State: pipelineStates[c.Verb], Reason: c.Reason}
-		if why, refused := k.refusedAt(savingOf(d, c.ID), r.Now()); refused && p.State != evidence.PipelineSame {
-			p.State, p.Reason = evidence.PipelineRefused, why
+		if err := k.refusal(savingOf(d, c.ID), r.Now()); err != nil && p.State != evidence.PipelineSame {
+			p.State, p.Reason = evidence.PipelineRefused, err.Error()
 		}
 		e.Pipelines = append(e.Pipelines, p)
 	}

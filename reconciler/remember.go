@@ -188,7 +188,7 @@ func (r *Reconciler) journaled(ctx context.Context, d *desired, at estate.Marker
 		Step: a.Step, Verb: string(a.Verb), Target: a.Target, Key: a.Key, Reason: a.Reason, Undo: a.Undo,
 	})
 	if err != nil && !lowers {
-		return err
+		return fmt.Errorf("nothing was done: %w", err)
 	}
 	failed := do(ctx)
 	if err != nil {

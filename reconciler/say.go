@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -53,7 +54,7 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	e, err := r.foresee(ctx, d, k, to)
 	if err != nil && len(e.Unseen) == 0 {
 		return fmt.Errorf("plan of pull request #%d: %w", p.Number, err)
-	} // without a system the plan says so: one that goes back is to be merged all the same
+	}
 	e.Marker = evidence.Marker{Commit: p.Commit, PullRequest: p.Number, Trailer: to.Phase.String(), Before: k.course.at, Reviewed: true}
 	rows, effects := rowsOf(phase.Plan(&d.migration, to, &e, now))
 	data := map[string]any{
@@ -70,7 +71,16 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 		Text: fmt.Sprintf("%s: %d effects, %s", phase.Title(to), effects, phase.ReversibilityOf(to.Phase)),
 	}
 	if len(e.Unseen) > 0 {
+		data["Blind"] = true
 		status.Text = fmt.Sprintf("%s: %s could not be looked at, so there is no plan", phase.Title(to), e.Unseen[0].What)
+		if !isBehindOf(to, k.course.at) { // to go back waits for nothing
+			status.State = review.Pending
+		}
+	}
+	if _, told := k.plans[where]; !told {
+		if err := r.readmit(ctx, d, k, p.Commit); err != nil {
+			return err
+		}
 	}
 	said := text("plan", data)
 	if err := errors.Join(r.setStatus(ctx, k, p.Commit, status), r.comment(ctx, k, p.Number, "plan", said, said)); err != nil {
@@ -78,6 +88,19 @@ func (r *Reconciler) showPlan(ctx context.Context, o outlook, k *knowledge, p re
 	}
 	k.plans[where] = plan{of, now}
 	return nil
+}
+
+// readmit takes back what was said of a commit while its pull request was for another branch.
+func (r *Reconciler) readmit(ctx context.Context, d *desired, k *knowledge, commit string) error {
+	statuses, err := r.Conversations.Statuses(ctx, commit)
+	if err != nil {
+		return fmt.Errorf("statuses of %.10s: %w", commit, err)
+	}
+	elsewhere := statusContext(d, estate.Marker{})
+	if !slices.ContainsFunc(statuses, func(s review.Status) bool { return s.Context == elsewhere && s.State == review.Failure }) {
+		return nil
+	}
+	return r.setStatus(ctx, k, commit, review.Status{Context: elsewhere, State: review.Success, Text: "The marker is proposed to its own branch"})
 }
 
 // foresee gathers the evidence that a marker would be acted on with: also of what the migration has not reached yet.

@@ -69,8 +69,10 @@ func (r *Reconciler) blocked(u *unit, found drift.Entry, k *knowledge) string {
 		first := found.Plan.Refused[0]
 		return fmt.Sprintf("%s: %s: %s", u.service.ServiceID, first.Ref, first.Reason)
 	}
-	why, _ := k.refusedAt(deploymentOf(u), r.Now())
-	return why
+	if err := k.refusal(deploymentOf(u), r.Now()); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // seen is what was observed of one unit.

@@ -27,6 +27,9 @@ func (r *Reconciler) survey(ctx context.Context, d *desired, k *knowledge) (evid
 		return evidence.Survey{}, err
 	}
 	s, err := to.Survey(ctx, m.Infrastructure)
+	if err != nil && ctx.Err() != nil {
+		return s, err
+	}
 	if err != nil {
 		// That it does not answer is what the survey is to find out, not a reason to stop looking.
 		return evidence.Survey{Unreachable: err.Error()}, nil

@@ -103,11 +103,11 @@ func (j *Journal) Append(ctx context.Context, e record.Entry) (int64, error) {
 		timeText(e.At), e.Migration.String(), string(e.Kind), e.Marker.Phase.String(), e.Marker.Weight, e.Marker.Paused,
 		e.Commit, e.Step, e.Verb, e.Target, e.Key, e.Reason, e.Undo)
 	if err != nil {
-		return 0, explain("nothing was done: append to the journal", j.path, err)
+		return 0, explain("append to the journal", j.path, err)
 	}
 	id, err := result.LastInsertId()
 	if err != nil {
-		return 0, explain("nothing was done: append to the journal", j.path, err)
+		return 0, explain("append to the journal", j.path, err)
 	}
 	return id, nil
 }

@@ -168,7 +168,7 @@ var edgeScenes = []scene{
 	{"nothing else is undone before all are at 0", deploy, also(after(canary(5)), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Bake.Weight = earlier, 5; unreachable(e) }), silences(silenced("s1", time.Hour))),
 		"hold step 14: proxy-unreachable until +2s"},
 	{"developers are kept out until then, and fixes let through", freeze, also(after(canary(5)), breakGlass(time.Hour), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Bake.Weight = earlier, 5; unreachable(e) }), frost(func(f *evidence.Freeze) { f.Pipelines[0].Frozen = false })),
-		"do step 8: freeze-pending\n  freeze-pipeline api/deploy-prod [11]\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
+		"do step 8: freeze-pending until +2s\n  freeze-pipeline api/deploy-prod [11]\n  thaw-pipeline web/deploy-prod [12]\n  unblock-review #7 [77777777]"},
 	{"that it is back is noted", freeze, also(after(canary(5)), edge(func(e *evidence.Edge) {
 		e.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
 	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},

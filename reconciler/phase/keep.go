@@ -91,6 +91,9 @@ func together(all []Decision) (Decision, bool) {
 	for _, d := range all[i+1:] {
 		first.Actions = append(slices.Clip(first.Actions), d.Actions...)
 	}
+	for _, d := range all {
+		first.Until = Earlier(first.Until, d.Until)
+	}
 	return first, true
 }
 

@@ -59,7 +59,7 @@ var unseenScenes = []scene{
 	{"without the note of the bake nothing is known of a weight", canary(5), also(edge(func(e *evidence.Edge) { e.Bake = evidence.Bake{} }), nobodyAnswers), "hold step 0: unseen until +5s"},
 	{"a freeze that has come undone is seen", canary(5), also(away, frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false })), "do step 8: freeze-pending\n  freeze-pipeline web/deploy-prod [12]"},
 	{"a silence that is seen is extended", canary(5), also(away, silences(silenced("s1", time.Hour))), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
-	{"nor does it wait for a proxy", canary(5), also(silences(silenced("s1", time.Hour)), edge(func(e *evidence.Edge) { lostWeight(e); unreachable(e) })), "do step 13: silence-pending\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
+	{"nor does it wait for a proxy", canary(5), also(silences(silenced("s1", time.Hour)), edge(func(e *evidence.Edge) { lostWeight(e); unreachable(e) })), "do step 13: silence-pending until +2s\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
 	{"all of it is kept up at once", canary(5), also(edge(lostWeight), frost(func(f *evidence.Freeze) { f.Pipelines[1].Frozen = false }), silences(silenced("s1", time.Hour))),
 		"do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2\n  freeze-pipeline web/deploy-prod [12]\n  silence-alarms cluster=\"orbit-prod\" [s1]"},
 	{"one that is not seen may be there", canary(5), also(away, silences()), "hold step 0: unseen until +2s"},

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -197,11 +198,7 @@ func (a *App) Look(ctx context.Context) ([]reconciler.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.plan(ctx, u.Heads)
-}
-
-func (a *App) plan(ctx context.Context, heads estate.Heads) ([]reconciler.Report, error) {
-	reports, err := a.reconciler.Plan(ctx, heads)
+	reports, err := a.reconciler.Plan(ctx, u.Heads)
 	if forgotten := a.remembers(reports); forgotten != nil {
 		return nil, forgotten
 	}
@@ -227,7 +224,8 @@ func (a *App) Propose(ctx context.Context, migration string, move reconciler.Mov
 		return review.PullRequest{}, err
 	}
 	if move.Advance && a.forgetful() { // to go back, pause and resume is possible from anywhere
-		if _, err := a.plan(ctx, u.Heads); err != nil {
+		reports, _ := a.reconciler.Plan(ctx, u.Heads) // what keeps it from advancing is told below
+		if err := a.remembers(slices.DeleteFunc(reports, func(r reconciler.Report) bool { return r.Migration.String() != migration })); err != nil {
 			return review.PullRequest{}, err
 		}
 	}

@@ -194,7 +194,7 @@ func (s *syncer) repair(ctx context.Context, n name) {
 }
 
 func (s *syncer) wrote(ctx context.Context, n name, reason string) {
-	s.report.writes.WithLabelValues("apply").Inc()
+	s.report.writes.WithLabelValues("write").Inc()
 	s.log.InfoContext(ctx, "wrote a Secret", "secret", n.String(), "reason", reason)
 }
 

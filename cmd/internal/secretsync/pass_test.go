@@ -37,7 +37,7 @@ func TestPass(t *testing.T) {
 			if after := b.get(t, "api"); after.ResourceVersion != before.ResourceVersion {
 				t.Error("a pass without a difference wrote")
 			}
-			if writes, _ := b.metric(t, "secret_sync_writes_total", map[string]string{"verb": "apply"}); writes != 2 {
+			if writes, _ := b.metric(t, "secret_sync_writes_total", map[string]string{"verb": "write"}); writes != 2 {
 				t.Errorf("%v writes, want 2", writes)
 			}
 			b.put(t, b.namespace+"/api", map[string]any{"user": "other"})

@@ -155,9 +155,12 @@ func (k *cluster) annotations(n name) map[string]string {
 	return map[string]string{AnnotationPath: k.path(n)}
 }
 
-// typeOf is the type that a Secret with such keys is made with: kubelet takes no pull secret that is Opaque.
+// typeOf is the type that a Secret with such keys is made with: kubelet takes no pull secret that is Opaque, and the API
+// server none that is no JSON object.
 func typeOf(want content) corev1.SecretType {
-	_, docker := want[corev1.DockerConfigJsonKey]
+	value, docker := want[corev1.DockerConfigJsonKey]
+	var object map[string]any
+	docker = docker && json.Unmarshal([]byte(value.Reveal()), &object) == nil
 	_, cert := want[corev1.TLSCertKey]
 	_, key := want[corev1.TLSPrivateKeyKey]
 	switch {

@@ -28,10 +28,15 @@ func TestTypeOf(t *testing.T) {
 	} {
 		held := content{}
 		for _, key := range strings.Fields(keys) {
-			held[key] = vault.NewValue("v")
+			held[key] = vault.NewValue("{}")
 		}
 		if got := typeOf(held); got != want {
 			t.Errorf("the type of %s is %s, want %s", keys, got, want)
+		}
+	}
+	for _, value := range []string{"", "eyJhdXRocyI6e319", "[]"} { // the API server would refuse it
+		if got := typeOf(content{".dockerconfigjson": vault.NewValue(value)}); got != corev1.SecretTypeOpaque {
+			t.Errorf("the type of a pull secret of %q is %s", value, got)
 		}
 	}
 }

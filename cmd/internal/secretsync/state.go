@@ -50,7 +50,7 @@ func newReport(registry prometheus.Registerer, now time.Time) *report {
 	for _, result := range []string{"ok", "failed"} {
 		r.passes.WithLabelValues(result)
 	}
-	for _, verb := range []string{"apply", "delete"} {
+	for _, verb := range []string{"write", "delete"} {
 		r.writes.WithLabelValues(verb)
 	}
 	registry.MustRegister(r.passes, r.writes, r)

@@ -322,7 +322,7 @@ func TestWrongPassword(t *testing.T) {
 				"GET /credentials": say(401, ``),
 			})
 			client := f.client(t, spin)
-			for i, want := range []string{"Gate asks for a log-in", "is not sent again for 10m0s", "is not sent again for 10m0s"} {
+			for i, want := range []string{"Gate asks for a log-in", "is not sent again for 1m0s", "is not sent again for 1m0s"} {
 				_, err := client.Accounts(t.Context())
 				if !errors.Is(err, failure.ErrRefused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 					t.Errorf("call %d: %v, want one that is refused with %q", i, err, want)
@@ -330,6 +330,31 @@ func TestWrongPassword(t *testing.T) {
 			}
 			if n := f.calls.Load(); n > 2 {
 				t.Errorf("%d requests with the wrong password, want one and its log-in", n)
+			}
+		})
+	}
+}
+
+// TestLoginDoesNotGetThrough: what a proxy answers says nothing of the password.
+func TestLoginDoesNotGetThrough(t *testing.T) {
+	for _, status := range []int{404, 429, 502, 503} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			login := inTurn(say(status, ``), func(w http.ResponseWriter, r *http.Request) {
+				http.SetCookie(w, &http.Cookie{Name: "SESSION", Value: "1", Path: "/"})
+				http.Redirect(w, r, "/", http.StatusFound)
+			})
+			f := newFake(t, map[string]http.HandlerFunc{
+				"POST /login": login,
+				"GET /credentials": func(w http.ResponseWriter, r *http.Request) {
+					if _, err := r.Cookie("SESSION"); err != nil {
+						loginAnswer(w, r)
+						return
+					}
+					say(200, `[]`)(w, r)
+				},
+			})
+			if _, err := f.client(t, "auth: {enabled: true, ldap: {username: cutover, password: hunter2}}").Accounts(t.Context()); err != nil {
+				t.Error(err)
 			}
 		})
 	}

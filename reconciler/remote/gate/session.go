@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,9 +41,10 @@ type session struct {
 
 	flight singleflight.Group // of logging in
 
-	mu      sync.Mutex
-	now     *login    // nil when logged out
-	refused time.Time // when a password was refused last
+	mu       sync.Mutex
+	now      *login    // nil when logged out
+	refusals int       // of the password, one after the other
+	again    time.Time // when it may be sent again
 }
 
 // login is what a log-in gave.
@@ -58,8 +60,12 @@ func (l *login) prove() {
 	}
 }
 
-// lockout is how long a password that was refused is not sent again: directories lock an account after a few.
-const lockout = 10 * time.Minute
+// A password that was refused is not sent again for a while, and then a longer one: directories lock an account after a few
+// attempts within some minutes, and one that is away for a moment looks the same.
+const (
+	firstLockout = time.Minute
+	mostLockout  = 16 * time.Minute
+)
 
 func newSession(endpoint string, a *auth.Config, timeout time.Duration) (*session, error) {
 	if a != nil && a.Enabled {
@@ -77,9 +83,24 @@ func newSession(endpoint string, a *auth.Config, timeout time.Duration) (*sessio
 	if err != nil {
 		return nil, fmt.Errorf("gate: certificates of the spin configuration: %w", err)
 	}
+	client.Transport = answered{client.Transport}
 	client.Timeout = timeout
 	client.CheckRedirect = lastResponse
 	return &session{endpoint: endpoint, auth: a, http: client}, nil
+}
+
+// answered makes an error of what is no answer of Gate to a log-in, but of a proxy that does not reach it: spin's log-in takes
+// whatever comes for success.
+type answered struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t answered) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.base.RoundTrip(r)
+	if err != nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/login") || !errors.Is(kindOf(response.StatusCode), failure.ErrTransient) && response.StatusCode != http.StatusNotFound {
+		return response, err
+	}
+	_ = response.Body.Close()
+	return nil, fmt.Errorf("log in: %d %s", response.StatusCode, http.StatusText(response.StatusCode))
 }
 
 // lastResponse keeps a redirect from being followed: one to a login page would read as success.
@@ -89,7 +110,7 @@ func lastResponse(*http.Request, []*http.Request) error { return http.ErrUseLast
 // deadline, so it is waited for only as long as ctx lasts.
 func (s *session) context(ctx context.Context) (context.Context, error) {
 	s.mu.Lock()
-	now, pause := s.now, lockout-time.Since(s.refused)
+	now, pause := s.now, time.Until(s.again)
 	s.mu.Unlock()
 	switch {
 	case now != nil:
@@ -141,11 +162,13 @@ func (s *session) loggedOut(l *login) error {
 		return failure.ErrTransient
 	}
 	s.now = nil
-	if password && !l.proven.Load() {
-		s.refused = time.Now()
-		return failure.ErrRefused
+	if !password || l.proven.Load() {
+		s.refusals = 0
+		return failure.ErrTransient
 	}
-	return failure.ErrTransient
+	s.again = time.Now().Add(min(firstLockout<<s.refusals, mostLockout))
+	s.refusals = min(s.refusals+1, 10)
+	return failure.ErrRefused
 }
 
 // withLogin is a caller's context with the values of a log-in's one.
