@@ -2,6 +2,7 @@ package reconciler_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,24 @@ func TestNobodyAnswers(t *testing.T) {
 	tr.pass()
 	if d := tr.last.Decision; d.Reason.Code != phase.WeightFailed || !strings.Contains(d.Reason.Text, "server new takes no traffic at edge-1 (DOWN for ") {
 		t.Errorf("%s: %s", d.Reason.Code, d.Reason.Text)
+	}
+}
+
+// TestUnfitServicesGetNothingBack: what a look saw of the services counts, although it could not see everything.
+func TestUnfitServicesGetNothingBack(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	tr.w.Away("vault", time.Hour)
+	tr.w.Fail(tr.w.Migration().To.Cluster, "web", "profile", time.Hour)
+	tr.until("the crash is seen", time.Minute, func() bool {
+		return slices.ContainsFunc(tr.last.Services, func(s reconciler.ServiceReport) bool { return s.Service.Name.String() == "profile" && !s.Ready })
+	})
+	for _, name := range tr.w.Migration().Edge.Proxies {
+		tr.w.Reload(name)
+	}
+	tr.keep(10)
+	if !tr.at(0)() {
+		t.Errorf("the weights are %v", tr.w.Weights())
 	}
 }
 
