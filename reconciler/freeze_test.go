@@ -168,3 +168,16 @@ func TestNothingRunsIsSeen(t *testing.T) {
 		t.Errorf("asked %d times once they are known; error %v", asked, err)
 	}
 }
+
+// TestBlockedWithoutSpinnaker: developers' pull requests are kept out while Spinnaker is away.
+func TestBlockedWithoutSpinnaker(t *testing.T) {
+	t.Parallel()
+	tr := newCanary(t)
+	tr.w.Away("spinnaker", time.Hour)
+	const path = "deploy-values/orbit/web/profile/values.yaml"
+	late := tr.offer("dana/late", world.Main, []estate.File{{Path: path, Data: append(bytes.Clone(tr.w.File(world.Main, path)), "level: debug\n"...)}})
+	tr.until("the pull request is blocked", 5*time.Minute, func() bool { return tr.blocked(late) })
+	if d := tr.last.Decision; d.Reason.Code != phase.Unseen && d.Reason.Code != phase.FreezePending {
+		t.Errorf("%s: %s", d.Reason.Code, d.Reason.Text)
+	}
+}
