@@ -133,18 +133,29 @@ func TestNobodyAnswers(t *testing.T) {
 // TestUnfitServicesGetNothingBack: what a look saw of the services counts, although it could not see everything.
 func TestUnfitServicesGetNothingBack(t *testing.T) {
 	t.Parallel()
-	tr := newCanary(t)
-	tr.w.Away("vault", time.Hour)
-	tr.w.Fail(tr.w.Migration().To.Cluster, "web", "profile", time.Hour)
-	tr.until("the crash is seen", time.Minute, func() bool {
-		return slices.ContainsFunc(tr.last.Services, func(s reconciler.ServiceReport) bool { return s.Service.Name.String() == "profile" && !s.Ready })
-	})
-	for _, name := range tr.w.Migration().Edge.Proxies {
-		tr.w.Reload(name)
-	}
-	tr.keep(10)
-	if !tr.at(0)() {
-		t.Errorf("the weights are %v", tr.w.Weights())
+	for _, away := range []string{"vault", "kubernetes orbit-prod"} {
+		t.Run(away, func(t *testing.T) {
+			t.Parallel()
+			tr := newCanary(t)
+			tr.w.Away(away, time.Hour)
+			reload := func() {
+				for _, name := range tr.w.Migration().Edge.Proxies {
+					tr.w.Reload(name)
+				}
+				tr.keep(10)
+			}
+			tr.pass()
+			if reload(); !tr.at(25)() {
+				t.Errorf("the weights are %v although all is well", tr.w.Weights())
+			}
+			tr.w.Fail(tr.w.Migration().To.Cluster, "web", "profile", time.Hour)
+			tr.until("the crash is seen", time.Minute, func() bool {
+				return slices.ContainsFunc(tr.last.Services, func(s reconciler.ServiceReport) bool { return s.Service.Name.String() == "profile" && !s.Ready })
+			})
+			if reload(); !tr.at(0)() {
+				t.Errorf("the weights are %v", tr.w.Weights())
+			}
+		})
 	}
 }
 

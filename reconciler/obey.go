@@ -268,7 +268,8 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 		Parameters: map[string]string{"version": u.stack.Version.String(), "valuesBranch": x.d.head},
 	})
 	if errors.Is(err, failure.ErrTransient) {
-		// It may have started: the next observation finds it by its correlation id, or starts it then.
+		// It may have started, and lists may not show it yet: it is looked for by its correlation id before it is started again.
+		x.begun(a.Service, evidence.Deployment{Digest: c.Digest, Number: c.Number, Status: pipeline.NotStarted})
 		return fmt.Errorf("the answer was lost: %w", err)
 	}
 	if errors.Is(err, failure.ErrRefused) {
@@ -278,12 +279,15 @@ func (x *effects) deploy(ctx context.Context, a phase.Action) error {
 		return err
 	}
 	x.r.done.deployments.Add(1)
+	x.begun(a.Service, x.r.asDeployment(c, pipeline.Execution{Application: doc.Application(), ID: id, Status: pipeline.NotStarted}))
+	return nil
+}
+
+// begun notes a deployment that was triggered, until a list shows it.
+func (x *effects) begun(service estate.ServiceID, d evidence.Deployment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.k.started[a.Service] = start{
-		x.r.asDeployment(c, pipeline.Execution{Application: doc.Application(), ID: id, Status: pipeline.NotStarted}), x.r.Now(),
-	}
-	return nil
+	x.k.started[service] = start{d, x.r.Now()}
 }
 
 func (d *desired) unit(id estate.ServiceID) (*unit, bool) {

@@ -40,7 +40,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 	for _, look := range []struct {
 		what  string
 		from  estate.Phase
-		units bool // looks for what is rendered in the new cluster
+		units bool // looks for what is rendered
 		at    func(context.Context, *desired, *knowledge, *evidence.Evidence) error
 	}{
 		{"the new cluster", estate.Prepare, true, r.observeSurvey},
@@ -48,6 +48,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		{evidence.ThePipelines, estate.Prepare, false, r.observePipelines},
 		{evidence.TheFreeze, estate.Freeze, false, r.observeFreeze}, // before the versions that it holds still
 		{"namespaces", estate.Deploy, true, r.observeNamespaces},
+		{evidence.TheOldCluster, estate.Deploy, true, r.observeOld},
 		{evidence.TheServices, estate.Deploy, true, r.observeServices},
 		{"smoke tests", estate.Deploy, true, r.observeSmoke},
 		{"the base branch", estate.Freeze, false, r.observeMain},
@@ -70,7 +71,7 @@ func (r *Reconciler) observe(ctx context.Context, d *desired, k *knowledge) (evi
 		case err != nil:
 			unseen(look.what, err)
 		}
-		if look.units && errors.Is(err, errLate) {
+		if look.units && look.what != evidence.TheOldCluster && errors.Is(err, errLate) {
 			patience = lookBriefly
 		}
 	}

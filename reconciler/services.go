@@ -20,13 +20,28 @@ import (
 	"cutover/reconciler/phase"
 )
 
-// observeServices looks at every service of the new stack.
-func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
-	deploys := deployPipelines(d)
-	for _, u := range d.units { // entries are made here: observeUnit runs many at once
+// observeOld looks at what the old cluster runs of every service. It is a look of its own: whether the services of the new
+// cluster are fit for traffic must not be unknown because the old one is away.
+func (r *Reconciler) observeOld(ctx context.Context, d *desired, k *knowledge, _ *evidence.Evidence) error {
+	for _, u := range d.units { // entries are made here: many are asked for at once
 		k.versionOf(u.service.ServiceID)
 		k.podCountOf(u.service.ServiceID)
 	}
+	_, err := gather(ctx, r.Width, d.units, func(ctx context.Context, u *unit) (running, error) {
+		id := u.service.ServiceID
+		if u.service.Class == estate.Exclusive {
+			if _, err := k.pods[id].get(r.Now(), workloadFor, func() (podCount, error) { return r.countPods(ctx, d, u) }); err != nil {
+				return running{}, err
+			}
+		}
+		return k.versions[id].get(r.Now(), workloadFor, func() (running, error) { return r.runningVersion(ctx, d, u) })
+	})
+	return err
+}
+
+// observeServices looks at every service of the new stack. What the old cluster runs is as it was seen last.
+func (r *Reconciler) observeServices(ctx context.Context, d *desired, k *knowledge, e *evidence.Evidence) error {
+	deploys := deployPipelines(d)
 	seen, err := gather(ctx, r.Width, d.units, func(ctx context.Context, u *unit) (seen, error) {
 		return r.observeUnit(ctx, d, u, deploys, k)
 	})
@@ -90,19 +105,12 @@ func (r *Reconciler) observeUnit(ctx context.Context, d *desired, u *unit, deplo
 	var s seen
 	var err error
 	id := u.service.ServiceID
+	s.running, s.pods = k.versions[id].value, k.pods[id].value
 	if u.service.Class == estate.Exclusive {
-		if s.present, err = r.presence(ctx, d, u); err != nil {
-			return s, err
-		}
-		if s.pods, err = k.pods[id].get(r.Now(), workloadFor, func() (podCount, error) { return r.countPods(ctx, d, u) }); err != nil {
-			return s, err
-		}
-	}
-	s.running, err = k.versions[id].get(r.Now(), workloadFor, func() (running, error) { return r.runningVersion(ctx, d, u) })
-	if err != nil || u.stack.Version.IsZero() {
+		s.present, err = r.presence(ctx, d, u)
 		return s, err
 	}
-	if u.service.Class == estate.Exclusive || u.objects == nil {
+	if u.stack.Version.IsZero() || u.objects == nil {
 		return s, nil
 	}
 	if s.standing, err = r.observeStanding(ctx, d, u, k); err != nil || s.standing.drift.Error != "" {
@@ -293,10 +301,19 @@ func (r *Reconciler) executionURL(application, id string) string {
 // unseen is how long an execution that Spinnaker does not know is taken for one that it does not know yet.
 const unseen = 10 * time.Minute
 
-// withStarted adds the deployment that we started and that no list shows: Spinnaker may list an execution a while after
-// it has answered the trigger, and others may push it out of the list.
+// listedWithin is how long after its trigger an execution may be missing from Spinnaker's lists.
+const listedWithin = 15 * time.Second
+
+// withStarted adds the deployment that we started, or may have started, and that no list shows: Spinnaker may list an
+// execution a while after it has answered the trigger, and others may push it out of the list.
 func (r *Reconciler) withStarted(ctx context.Context, h history, s start) (history, error) {
-	if h.listed = s.ID == "" || len(h.ours) > 0 && h.ours[0].Number >= s.Number; h.listed {
+	if h.listed = s.at.IsZero() || len(h.ours) > 0 && h.ours[0].Number >= s.Number; h.listed {
+		return h, nil
+	}
+	if s.ID == "" { // the answer was lost
+		if h.listed = r.Now().Sub(s.at) > listedWithin; !h.listed {
+			h.ours = slices.Insert(h.ours, 0, s.Deployment)
+		}
 		return h, nil
 	}
 	x, err := r.Executions.Execution(ctx, s.ID)

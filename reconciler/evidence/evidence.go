@@ -29,6 +29,7 @@ type Evidence struct {
 const (
 	TheObjects    = "what the services are made of"
 	TheServices   = "services"
+	TheOldCluster = "the old cluster"
 	TheSingletons = "singletons"
 	ThePipelines  = "pipelines"
 	TheFreeze     = "the freeze"
