@@ -41,8 +41,10 @@ func TestWithoutTheJournal(t *testing.T) {
 	}
 	a := &App{journal: j, config: Config{State: state}}
 	eks := estate.Must(estate.ParseMigrationName("eks"))
-	if err := a.remembers([]reconciler.Report{{Migration: eks}}); err != nil {
-		t.Errorf("before a migration has begun: %v", err)
+	for _, at := range []estate.Marker{{}, {Phase: estate.Prepare}} {
+		if err := a.remembers([]reconciler.Report{{Migration: eks, Marker: at}}); err != nil {
+			t.Errorf("at %s: %v", at, err)
+		}
 	}
 	err = a.remembers([]reconciler.Report{{Migration: eks, Marker: estate.Marker{Phase: estate.Canary, Weight: 25}}})
 	if err == nil || !strings.Contains(err.Error(), JournalFile(state)) || !strings.Contains(err.Error(), "migration eks is at canary") {

@@ -34,14 +34,14 @@ func openOnlooker(ctx context.Context, state string) (closingJournal, error) {
 	return onlooker{r}, err
 }
 
-// remembers refuses to tell how migrations stand that have begun, where the journal of their daemon is not: what has baked
+// remembers refuses to tell how migrations stand that have gone beyond prepare, where the journal of their daemon is not: what has baked
 // and passed would look as if it had never happened.
 func (a *App) remembers(reports []reconciler.Report) error {
 	if !a.forgetful() {
 		return nil
 	}
 	for _, report := range reports {
-		if report.Marker.Phase != 0 {
+		if report.Marker.Phase > estate.Prepare { // up to there the journal alone knows nothing
 			return fmt.Errorf("migration %s is at %s, and the journal of its daemon is not here: there is no %s; run this where the daemon keeps its state (state in its configuration), such as in its Pod",
 				report.Migration, report.Marker, JournalFile(a.config.State))
 		}

@@ -17,8 +17,8 @@ func planCommand() *cobra.Command {
 		Long: `Asks the values repository and its host, Spinnaker, the clusters and, as far as the migration has
 come, Vault, AWS, Alertmanager, Prometheus and the edge proxies, and prints the effects that the
 daemon would have next, each with its reason and its undo. Drift is only counted: 'cutover drift'
-shows it. It writes nothing. Once a migration has begun it needs the daemon's journal: run it where
-the daemon keeps its state.
+shows it. It writes nothing. From deploy on it needs the daemon's journal: run it where the daemon
+keeps its state.
 
 Before the first migration it only asks whether the clusters, Spinnaker and the git host answer.`,
 		Example: `  cutover plan -c config.yaml

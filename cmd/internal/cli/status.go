@@ -23,9 +23,9 @@ func statusCommand() *cobra.Command {
 		Long: `Asks the values repository and its host, Spinnaker, the clusters and, as far as the migration has
 come, Vault, AWS, Alertmanager, Prometheus and the edge proxies how every migration stands. It prints
 which invariants are broken, each step of the runbook, the weight at each proxy, what each check of
-it says, and each service. It writes nothing, and needs no running daemon, but, once a migration has
-begun, the daemon's journal: run it where the daemon keeps its state. Only if the values repository
-does not answer does it print what the daemon on this machine saw last.
+it says, and each service. It writes nothing, and needs no running daemon, but, from deploy on, the
+daemon's journal: run it where the daemon keeps its state. Only if the values repository does not
+answer does it print what the daemon on this machine saw last.
 
 Before the first migration it only asks whether the clusters, Spinnaker and the git host answer.`,
 		Example: `  cutover status -c config.yaml
