@@ -189,17 +189,20 @@ func (r *Reconciler) look(ctx context.Context, branch, head string, k *knowledge
 	if k.acts && !o.evidence.IsUnseen(evidence.TheObjects, evidence.TheServices, evidence.TheSingletons) {
 		r.keep(branch, d, c, &o.evidence)
 	}
-	switch refused := k.course.refused; {
-	case refused.Code != "":
-		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, refused, r.Now())
-	case k.unusable != nil:
-		why := phase.Reason{Code: phase.BranchUnusable, Text: k.unusable.Error()}
+	why := k.course.refused
+	if why.Code == "" && k.unusable != nil {
+		why = phase.Reason{Code: phase.BranchUnusable, Text: k.unusable.Error()}
+	}
+	if why.Code != "" {
 		o.decision = phase.Refused(&d.migration, k.course.at, &o.evidence, why, r.Now())
-	default:
+	} else {
 		o.decision = r.Decide(&d.migration, k.course.at, &o.evidence, r.Now())
 	}
 	r.recallBreaches(ctx, d, k)
 	r.guard(&o, k)
+	if why.Code != "" && o.decision.Reason.Code == phase.Breached { // what a person has to put right first
+		o.decision.Kind, o.decision.Step, o.decision.Reason = phase.Refuse, 0, why
+	}
 	if k.unusable != nil {
 		err = errors.Join(err, k.unusable)
 	}

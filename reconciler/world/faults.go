@@ -71,6 +71,9 @@ func (f Faults) lost(w *World) bool {
 	return true
 }
 
+// out tells whether a system is away.
+func (w *World) out(at port) bool { return w.now.Before(w.outages[string(at)]) }
+
 // old is the answer that a question had a moment ago.
 func (p *Process) old(what string) (any, bool) {
 	w := p.w

@@ -79,6 +79,7 @@ func (j Journal) Note(ctx context.Context, m estate.MigrationName, key string) (
 		ok   bool
 	}
 	f, err := look(ctx, j.p, portJournal, "note "+key, false, func() (found, error) {
+		j.p.remembers = true
 		n, ok := j.p.w.journal.notes[noteKey(m, key)]
 		n.Value = slices.Clone(n.Value)
 		return found{n, ok}, nil

@@ -24,7 +24,7 @@ func (j *judge) keptUp(w *World) {
 			lacking = name
 		}
 	}
-	if lacking == "" || l.doubt || !j.undisturbed(w) {
+	if lacking == "" || l.doubt || l.back || !j.undisturbed(w) {
 		l.lost = 0
 		return
 	}
@@ -69,6 +69,11 @@ func (j *judge) undisturbed(w *World) bool {
 			continue
 		}
 		if fresh.lacks(s) != "" || versionIn(old, workloadOf(s)) != versionIn(fresh, workloadOf(s)) {
+			return false
+		}
+	}
+	for _, l := range fresh.objects {
+		if len(l.configs[person]) > 0 { // what people made of it by hand may not be what git names
 			return false
 		}
 	}

@@ -18,6 +18,7 @@ type ledger struct {
 	served float64               // requests that the new cluster had got then
 	baked  map[int]bool          // the weights that fared well, as long as no lower one is set
 	doubt  bool                  // users got errors with it, so that it may have failed
+	back   bool                  // the program has tried to set a lower one since, and not every proxy took it
 	lost   int                   // passes in which a proxy lacked it and nothing was in the way of putting it back
 }
 
@@ -25,6 +26,7 @@ func newLedger() ledger { return ledger{baked: map[int]bool{}} }
 
 // follows notes what the proxies have after the program has set a weight, or tried to.
 func (l *ledger) follows(w *World, weight int) {
+	l.back = weight < l.weight
 	least, most, down := 100, 0, false
 	for _, x := range w.fleet {
 		if !w.works(x) {
@@ -46,7 +48,7 @@ func (l *ledger) follows(w *World, weight int) {
 		return
 	}
 	maps.DeleteFunc(l.baked, func(baked int, _ bool) bool { return baked > most })
-	l.weight, l.since, l.doubt, l.lost = most, w.now, false, 0
+	l.weight, l.since, l.doubt, l.back, l.lost = most, w.now, false, false, 0
 	l.served = w.servedBy(w.migration.To.Cluster)
 	l.counts(w)
 }

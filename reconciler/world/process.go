@@ -24,6 +24,8 @@ type Process struct {
 	opened  estate.Heads           // the clone's, as it found them
 	beside  func()                 // what the program does once a second, whatever else it does; nil for nothing
 	last    time.Time              // when it did so last
+	// remembers says that it has read the journal.
+	remembers bool
 }
 
 // Start begins a new process; the one before is dead.

@@ -52,7 +52,8 @@ func (w *World) crashing(c *cluster) bool {
 }
 
 // endure counts the time in which users suffer. Whatever else is away, the program has to take
-// the traffic back in time; only a dead process and proxies that nobody reaches excuse it.
+// the traffic back in time; only a dead process and proxies that nobody reaches excuse it, and a journal that a process
+// has not got to see yet: without it the real one does not even start.
 func (w *World) endure(d time.Duration) {
 	s := &w.judge.sick
 	share := w.share()
@@ -68,7 +69,7 @@ func (w *World) endure(d time.Duration) {
 	}
 	s.well = 0
 	s.share = share // somebody may have raised it meanwhile
-	if until, out := w.outages[string(portEdge)]; w.process == nil || w.process.dead || out && w.now.Before(until) {
+	if p := w.process; p == nil || p.dead || w.out(portEdge) || !p.remembers && w.out(portJournal) {
 		return
 	}
 	if s.got += w.options.Requests * d.Seconds() * w.away(); s.got < tellable {

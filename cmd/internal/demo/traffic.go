@@ -131,7 +131,7 @@ func (d *Demo) canary(ctx context.Context) error {
 	}
 	d.shares(shares)
 	all := d.load.Snapshot()
-	d.say("   %d requests in all, %d failed %v\n", all.Total, all.Failed, all.Reasons)
+	d.say("   %d requests in all, %d failed%s\n", all.Total, all.Failed, because(all.Reasons))
 	if all.Failed > 0 {
 		return fmt.Errorf("%d of %d requests failed", all.Failed, all.Total)
 	}
@@ -179,9 +179,17 @@ func (d *Demo) rollback(ctx context.Context) error {
 	}
 	d.shares([]share{{0, d.load.Snapshot().Since(before)}})
 	all := d.load.Snapshot()
-	d.say("   %d requests in all, %d failed %v\n", all.Total, all.Failed, all.Reasons)
+	d.say("   %d requests in all, %d failed%s\n", all.Total, all.Failed, because(all.Reasons))
 	if all.Failed > 0 {
 		return fmt.Errorf("%d of %d requests failed", all.Failed, all.Total)
 	}
 	return nil
+}
+
+// because is why requests failed, in words; "" if none did.
+func because(reasons []string) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(reasons, "; ")
 }
