@@ -34,8 +34,8 @@ func openOnlooker(ctx context.Context, state string) (closingJournal, error) {
 	return onlooker{r}, err
 }
 
-// remembers refuses to tell how migrations stand that have gone beyond prepare, where the journal of their daemon is not: what has baked
-// and passed would look as if it had never happened.
+// remembers refuses to tell how migrations stand that have gone beyond prepare, where the journal of their daemon is not:
+// what has baked and passed would look as if it had never happened.
 func (a *App) remembers(reports []reconciler.Report) error {
 	if !a.forgetful() {
 		return nil

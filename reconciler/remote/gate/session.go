@@ -96,8 +96,11 @@ type answered struct{ base http.RoundTripper }
 // RoundTrip implements http.RoundTripper.
 func (t answered) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(r)
-	if err != nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/login") || !errors.Is(kindOf(response.StatusCode), failure.ErrTransient) && response.StatusCode != http.StatusNotFound {
+	if err != nil || r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/login") {
 		return response, err
+	}
+	if kind := kindOf(response.StatusCode); response.StatusCode < 400 || errors.Is(kind, failure.ErrRefused) {
+		return response, nil
 	}
 	_ = response.Body.Close()
 	return nil, fmt.Errorf("log in: %d %s", response.StatusCode, http.StatusText(response.StatusCode))
