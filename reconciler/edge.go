@@ -58,7 +58,7 @@ func (r *Reconciler) edgeLocked(ctx context.Context, d *desired) (evidence.Edge,
 	}
 	window := r.keeper.windows[d.migration.Name].Over(e, r.Now())
 	r.keeper.windows[d.migration.Name] = window
-	e.Lately, e.Steady = window.Lately(), window.Steady()
+	e.Lately, e.Steady, e.SteadySince = window.Lately(), window.Steady(), window.SteadySince()
 	e.Checks = phase.EdgeChecks(e)
 	return e, nil
 }

@@ -13,8 +13,9 @@ type Edge struct {
 	// since then tells how it fares now. None if nobody looked so long ago.
 	Lately []Proxy
 	// Steady are the proxies as they were a minute or more ago, if all of them have had the weight that stands since then:
-	// only then does the share of the sessions tell anything.
-	Steady []Proxy
+	// only then does the share of the sessions tell anything. SteadySince is when they were so; zero if there is none.
+	Steady      []Proxy
+	SteadySince time.Time
 	// Checks are those of the weight that bakes, or that has passed and still has its traffic: then of what was measured
 	// lately.
 	Checks []Check

@@ -149,7 +149,7 @@ func (s situation) applyWeight(a Action) {
 	each(s.e.Edge.Proxies, func(p *evidence.Proxy) bool {
 		return p.Unreachable == "" && (len(a.Items) == 0 || slices.Contains(a.Items, p.Name))
 	}, func(p *evidence.Proxy) { p.To.Weight, p.From.Weight = a.Weight, 100-a.Weight })
-	s.e.Edge.Steady = nil // what was counted is of another weight
+	s.e.Edge.Steady, s.e.Edge.SteadySince = nil, time.Time{} // what was counted is of another weight
 }
 
 // each changes the elements that match.

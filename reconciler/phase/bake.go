@@ -56,8 +56,15 @@ func raise(s situation) Progress {
 		return Progress{Waiting: because(EdgeThirdServer, "the weight stays, as backend %s has a server that no weight counts: %s; remove it, make it a backup, or set it to maint",
 			s.m.Edge.Backend, some(third)), Until: later}
 	}
-	if doubt := s.e.Edge.ShareDisagrees(); doubt != "" && goal > bake.Stands() { // also if it has passed long ago
-		return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
+	if goal > bake.Stands() { // also if what stands has passed long ago
+		if doubt := s.e.Edge.ShareDisagrees(); doubt != "" {
+			return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
+		}
+		if known := s.shareKnown(); s.now.Before(known) {
+			return Progress{Until: Earlier(known, later), Waiting: because(ShareUnknown,
+				"the weight stays at %d%% until %s: whether that share of the sessions goes to the new cluster is counted anew, as the daemon began, or the weight was not everywhere, a moment ago",
+				bake.Stands(), known.UTC().Format(time.TimeOnly))}
+		}
 	}
 	if !mine || bake.Weight != goal {
 		return s.begin(goal, fmt.Sprintf("weight %d%% is due", goal))
@@ -107,6 +114,23 @@ func bakeTime(m *estate.Migration, weight int) time.Duration {
 		longest = max(longest, step.Bake)
 	}
 	return longest
+}
+
+// shareKnown is from when on the weight that stands has been counted enough for its share to have disagreed: as soon as
+// there are enough sessions, or after a minute. What was counted before a restart, or a lost weight, is forgotten.
+func (s situation) shareKnown() time.Time {
+	edge := s.e.Edge
+	if edge.Bake.Stands() == 0 {
+		return time.Time{}
+	}
+	if _, sessions := edge.Share(); sessions >= evidence.ShareSessions && edge.Steady != nil {
+		return time.Time{}
+	}
+	since := edge.SteadySince
+	if since.IsZero() {
+		since = s.now
+	}
+	return since.Add(min(windowFor, s.bakeTime(edge.Bake.Stands())))
 }
 
 // passed is the last weight that has passed, at most the marker's.
@@ -221,6 +245,9 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 			b.Good, b.Failed = stepBefore(m, a.Weight), a.Reason
 		default:
 			b.Failed = a.Reason
+		}
+		if takenBack(e.Edge) { // whoever did that is not contradicted
+			b.Good = min(b.Good, lowest(e.Edge))
 		}
 		b.Passed, b.FailedAt = false, now
 		// It failed for the marker that counts now, although an earlier one may have begun it: only a later one tries again.

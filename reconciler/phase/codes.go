@@ -79,6 +79,7 @@ const (
 	WeightPending    Code = "weight-pending"
 	Baking           Code = "baking"
 	BakeInconclusive Code = "bake-inconclusive"
+	ShareUnknown     Code = "share-unknown"
 	ShareDisagrees   Code = "share-disagrees"
 	CheckFailed      Code = "check-failed"
 	WeightFailed     Code = "weight-failed"
@@ -99,7 +100,7 @@ var Codes = []Code{
 	MainConflict, MainUnusable, MainBehind,
 	SecretSyncLag, LinksPending, ClientRestarting, Draining,
 	SilencePending, SilenceOver,
-	ProxyUnreachable, EdgeServerDown, EdgeThirdServer, WeightPending, Baking, BakeInconclusive, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,
+	ProxyUnreachable, EdgeServerDown, EdgeThirdServer, WeightPending, Baking, BakeInconclusive, ShareUnknown, ShareDisagrees, CheckFailed, WeightFailed, WeightPassed,
 	Complete,
 }
 

@@ -26,7 +26,11 @@ func keepEdge(s situation) (Decision, bool) {
 		return stepAt(bake.Weight).decide(Progress{Waiting: because(WeightPending, "%s", reason), Actions: []Action{a}})
 	}
 	if weight := bake.Stands(); Judged(bake) && weight <= s.at.Weight {
-		if failed := append(verdicts(s.e.Edge.Checks, evidence.Fail), s.outages()...); len(failed) > 0 {
+		failed := append(verdicts(s.e.Edge.Checks, evidence.Fail), s.outages()...)
+		if takenBack(s.e.Edge) && len(s.unreachable()) == 0 && !s.isHistory() {
+			failed = append(failed, "it was taken back at every proxy, and the journal does not say why: by a person, or by a daemon that could not write")
+		}
+		if len(failed) > 0 {
 			why := because(CheckFailed, "weight %d%% failed: %s", weight, phrases(failed))
 			d, _ := stepAt(weight).decide(Progress{Waiting: why, Actions: []Action{s.note(FailBake, weight, phrases(failed))}})
 			d.Kind = Retreat
@@ -55,6 +59,15 @@ func (s situation) arrived() bool {
 func everywhere(e evidence.Edge, weight int) bool {
 	return len(e.Proxies) > 0 && !slices.ContainsFunc(e.Proxies, func(p evidence.Proxy) bool {
 		return p.Unreachable != "" || p.To.Weight != weight || p.From.Weight != 100-weight
+	})
+}
+
+// takenBack says that no proxy has the weight that stands any more, nor a higher one, and that not all of them have
+// forgotten it by a reload: somebody who had a reason has lowered it.
+func takenBack(e evidence.Edge) bool {
+	lowered := len(e.Proxies) > 0 && highest(e) < e.Bake.Stands()
+	return lowered && slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool {
+		return slices.ContainsFunc(e.Bake.Baseline, func(was evidence.Proxy) bool { return was.Name == p.Name && was.Started.Equal(p.Started) })
 	})
 }
 

@@ -58,6 +58,15 @@ func sessions(from, to int64) func(*estate.Migration, *evidence.Evidence) {
 	})
 }
 
+// steady has all proxies at the weight that stands for a while, without a session.
+func steady(ago time.Duration) func(*estate.Migration, *evidence.Evidence) {
+	return edge(func(e *evidence.Edge) { e.Steady, e.SteadySince = e.Proxies, t0.Add(-ago) })
+}
+
+func steadySince(ago time.Duration) func(*estate.Migration, *evidence.Evidence) {
+	return edge(func(e *evidence.Edge) { e.SteadySince = t0.Add(-ago) })
+}
+
 var edgeScenes = []scene{
 	// Forward.
 	{"what is intended is noted first", canary(5), unbaked, "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
@@ -96,6 +105,12 @@ var edgeScenes = []scene{
 	{"the share disagrees", canary(5), also(baking(5, bakeTime), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"what disagrees keeps the next weight from rising, too", canary(25), also(unbaked, sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
 	{"and one that is intended from being set", canary(5), also(edge(intended), sessions(700, 300)), "hold step 14: share-disagrees until +2s"},
+	{"nor does one rise while its share is not known", canary(25), also(unbaked, steady(10*time.Second)), "hold step 14: share-unknown until +2s"},
+	{"or was not looked at", canary(25), also(unbaked, edge(func(e *evidence.Edge) { e.Steady, e.SteadySince = nil, time.Time{} })), "hold step 14: share-unknown until +2s"},
+	{"or is intended", canary(5), also(edge(intended), steady(59*time.Second)), "hold step 14: share-unknown until +1s"},
+	{"it is known after a minute", canary(5), also(edge(intended), steady(time.Minute)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"or after the bake time", canary(5), also(edge(intended), steady(20*time.Second), func(m *estate.Migration, _ *evidence.Evidence) { m.Edge.Steps[0].Bake = 20 * time.Second }), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"or once there were enough sessions", canary(5), also(edge(intended), sessions(198, 2), steadySince(0)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
 	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"what disagreed long ago does not matter", canary(5), also(baking(5, bakeTime), sessions(1700, 30), edge(func(e *evidence.Edge) {
@@ -132,6 +147,13 @@ var edgeScenes = []scene{
 	{"where it can", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Proxies = proxies(5); unreachable(e) }), "retreat step 14: weight-pending\n  set-weight api to 1% at edge-1"},
 	{"and stays there", canary(5), edge(failed), "hold step 14: weight-failed until +2s"},
 	{"until another marker counts", canary(5), edge(func(e *evidence.Edge) { failed(e); e.Bake.Commit = earlier }), "do step 14: weight-pending\n  begin-bake api at 5% [0123456789.5.next]"},
+	{"lowered at every proxy it has failed", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies = proxies(1) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"one that was reloaded, too", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies = proxies(0); e.Proxies[0].Started = t0 })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
+	{"reloaded everywhere it comes back", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) {
+		e.Proxies = proxies(0)
+		e.Proxies[0].Started, e.Proxies[1].Started = t0, t0
+	})), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"unless a proxy does not answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies = proxies(1); unreachable(e) })), "hold step 14: proxy-unreachable until +2s"},
 	{"paused it goes back too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"whatever else holds", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"what has passed can fail later", canary(5), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) }), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
@@ -188,6 +210,7 @@ func TestWhatIsNotedOfABake(t *testing.T) {
 		t.Errorf("a weight that is judged anew is not its own last good one: %+v", again)
 	}
 	for _, passed := range []struct{ weight, good int }{{1, 0}, {5, 1}, {25, 5}, {100, 25}} {
+		e.Edge.Proxies = proxies(passed.weight)
 		e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: passed.weight, Baseline: proxies(passed.weight), Good: passed.weight, Passed: true}
 		if later := phase.Noted(m, &e, phase.Action{Verb: phase.FailBake, Weight: passed.weight, Reason: "slow"}, t0); later.Good != passed.good || later.Passed || later.Commit != commit {
 			t.Errorf("%d%% fails after it has passed, so the step before it is good: %+v", passed.weight, later)
@@ -217,6 +240,14 @@ func TestWhatIsNotedOfABake(t *testing.T) {
 	lost.Marker = evidence.Marker{}
 	if kept := phase.Noted(m, &lost, phase.Action{Verb: phase.FailBake, Weight: 5, Reason: "slow"}, t0); kept.Commit != earlier {
 		t.Errorf("without a marker the note loses whose bake it was: %+v", kept)
+	}
+	taken := e
+	taken.Edge.Bake = evidence.Bake{Commit: commit, Weight: 100, Baseline: proxies(100), Good: 25}
+	for _, by := range []struct{ weight, good int }{{25, 25}, {1, 1}, {0, 0}, {99, 25}} {
+		taken.Edge.Proxies = proxies(by.weight)
+		if b := phase.Noted(m, &taken, phase.Action{Verb: phase.FailBake, Weight: 100, Reason: "taken back"}, t0); b.Good != by.good || b.Stands() != by.good {
+			t.Errorf("lowered to %d%% at every proxy, what is gone back to is no higher: %+v", by.weight, b)
+		}
 	}
 	e.Edge.Bake = evidence.Bake{Commit: earlier, Weight: 5, Baseline: proxies(5), Good: 1}
 	if passed := phase.Noted(m, &e, phase.Action{Verb: phase.PassBake, Weight: 5}, t0); passed.Good != 5 || !passed.Passed {

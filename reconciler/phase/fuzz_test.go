@@ -140,7 +140,12 @@ func (c chance) edge(_ *estate.Migration, e *evidence.Evidence) {
 		e.Edge.Proxies = e.Edge.Proxies[:c.IntN(2)]
 	}
 	if !c.one(3) {
-		e.Edge.Steady = proxies(5)
+		e.Edge.Steady, e.Edge.SteadySince = proxies(5), t0.Add(-time.Duration(c.IntN(120))*time.Second)
+	}
+	if reloaded := c.one(2); reloaded {
+		for i := range e.Edge.Proxies {
+			e.Edge.Proxies[i].Started = t0
+		}
 	}
 	for i := range e.Edge.Proxies {
 		p := &e.Edge.Proxies[i]

@@ -146,6 +146,9 @@ func (j *journey) wait(d phase.Decision) bool {
 	case phase.Baking:
 		j.e.Edge.Checks = checks(evidence.Pass)
 		d.Until = j.e.Edge.Bake.Since.Add(bakeTime)
+		j.e.Edge.Steady, j.e.Edge.SteadySince = slices.Clone(j.e.Edge.Proxies), j.e.Edge.Bake.Since
+	case phase.ShareUnknown:
+		j.e.Edge.Steady, j.e.Edge.SteadySince = slices.Clone(j.e.Edge.Proxies), j.now.Add(-time.Minute)
 	default:
 		return false
 	}

@@ -128,10 +128,18 @@ func (s situation) assume(d Decision) bool {
 			s.e.Edge.Checks = append(s.e.Edge.Checks, evidence.Check{Name: name, Verdict: evidence.Pass, Reason: "assumed"})
 		}
 		s.e.Edge.Bake.Since = s.now.Add(-s.bakeTime(s.e.Edge.Bake.Weight))
+		s.steady()
+	case ShareUnknown:
+		s.steady()
 	default:
 		return false
 	}
 	return true
+}
+
+// steady lets the weight that stands have been everywhere for long enough.
+func (s situation) steady() {
+	s.e.Edge.Steady, s.e.Edge.SteadySince = slices.Clone(s.e.Edge.Proxies), s.now.Add(-windowFor)
 }
 
 // settle lets every deployment that is under way succeed, and what is deployed become ready.

@@ -113,6 +113,7 @@ func complete(m *estate.Migration, at estate.Marker) evidence.Evidence {
 	if at.Phase == estate.Canary {
 		e.Silences = []evidence.Silence{{ID: "s1", Matchers: []string{matcher}, Ends: t0.Add(20 * time.Hour)}}
 		e.Edge.Bake = evidence.Bake{Commit: commit, Weight: at.Weight, Since: t0.Add(-time.Hour), Baseline: proxies(at.Weight), Good: at.Weight, Passed: true}
+		e.Edge.Steady, e.Edge.SteadySince = proxies(at.Weight), t0.Add(-time.Hour)
 	}
 	return e
 }
@@ -135,6 +136,7 @@ func baking(weight int, ago time.Duration) func(*estate.Migration, *evidence.Evi
 		e.Edge.Proxies = proxies(weight)
 		e.Edge.Bake = evidence.Bake{Commit: commit, Weight: weight, Since: t0.Add(-ago), Baseline: proxies(weight), Good: before(m, canary(weight)).Weight}
 		e.Edge.Checks = checks(evidence.Pass)
+		e.Edge.Steady, e.Edge.SteadySince = proxies(weight), t0.Add(-ago)
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 // Window remembers what the proxies had counted since a weight began to stand. The zero Window remembers nothing.
 type Window struct {
 	of     string // the weight that stands, and whose it is
+	stands int
 	begun  time.Time
 	lately counted // since it stands
 	steady counted // since all proxies have it
@@ -27,8 +28,9 @@ type Window struct {
 // Over is the window after another look at the edge.
 func (w Window) Over(e evidence.Edge, now time.Time) Window {
 	b := e.Bake
-	if of := fmt.Sprint(b.Commit, " ", b.Weight, " ", b.Since.UnixNano(), " ", b.Stands()); w.of != of {
-		w = Window{of: of, begun: now}
+	pending := b.Failed == "" && !b.Begun() && w.stands == b.Stands() // the next weight is noted, and this one stands on
+	if of := fmt.Sprint(b.Commit, " ", b.Weight, " ", b.Since.UnixNano(), " ", b.Stands()); w.of != of && !pending {
+		w = Window{of: of, stands: b.Stands(), begun: now}
 	}
 	settled := allAt(e, b.Stands())
 	if !settled && now.Sub(w.begun) < settleFor {
@@ -50,9 +52,12 @@ func (w Window) Lately() []evidence.Proxy { return w.lately.older }
 // Steady is told at Lately.
 func (w Window) Steady() []evidence.Proxy { return w.steady.older }
 
+// SteadySince is told at Steady.
+func (w Window) SteadySince() time.Time { return w.steady.first }
+
 // counted is what the proxies had counted at two moments.
 type counted struct {
-	since        time.Time // when newer was read
+	first, since time.Time // when older and newer were read
 	older, newer []evidence.Proxy
 }
 
@@ -60,11 +65,11 @@ type counted struct {
 // enough to be counted.
 func (c counted) over(e evidence.Edge, now time.Time, enough func(counts) bool) counted {
 	if c.newer == nil {
-		return counted{now, e.Proxies, e.Proxies}
+		return counted{now, now, e.Proxies, e.Proxies}
 	}
 	c.older, c.newer = filled(c.older, e.Proxies), filled(c.newer, e.Proxies)
 	if now.Sub(c.since) >= windowFor && enough(countedSince(e, c.newer)) {
-		return counted{now, c.newer, filled(e.Proxies, c.newer)}
+		return counted{c.since, now, c.newer, filled(e.Proxies, c.newer)}
 	}
 	return c
 }

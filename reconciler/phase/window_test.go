@@ -89,6 +89,29 @@ func TestWindowBeginsWithTheWeight(t *testing.T) {
 	}
 }
 
+// TestWindowGoesOnWhileTheNextWeightIsNoted: what stands goes on standing until the proxies have another.
+func TestWindowGoesOnWhileTheNextWeightIsNoted(t *testing.T) {
+	var w phase.Window
+	for second, look := range []struct {
+		what  string
+		bake  evidence.Bake
+		at    int // what the proxies have
+		since int // the second since which it is counted
+	}{
+		{"5% bakes", evidence.Bake{Commit: commit, Weight: 5, Baseline: proxies(5)}, 5, 0},
+		{"25% is noted", evidence.Bake{Commit: commit, Weight: 25, Since: t0, Baseline: proxies(5)}, 5, 0},
+		{"by another marker, too", evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(time.Second), Baseline: proxies(5)}, 5, 0},
+		{"25% bakes", evidence.Bake{Commit: earlier, Weight: 25, Since: t0.Add(3 * time.Second), Baseline: proxies(25)}, 25, 3},
+		{"for another marker", evidence.Bake{Commit: commit, Weight: 25, Since: t0.Add(4 * time.Second), Baseline: proxies(25)}, 25, 4},
+		{"and fails", evidence.Bake{Commit: commit, Weight: 25, Since: t0.Add(4 * time.Second), Baseline: proxies(25), Good: 5, Failed: "slow"}, 5, 5},
+	} {
+		w = w.Over(evidence.Edge{Proxies: proxies(look.at), Bake: look.bake}, t0.Add(time.Duration(second)*time.Second))
+		if got, want := w.SteadySince(), t0.Add(time.Duration(look.since)*time.Second); !got.Equal(want) {
+			t.Errorf("%s: counted since %s, want %s", look.what, clock(got), clock(want))
+		}
+	}
+}
+
 // TestSteady: the share of the sessions is counted only while every proxy has the weight.
 func TestSteady(t *testing.T) {
 	var w phase.Window
