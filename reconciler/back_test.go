@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"cutover/reconciler"
 	"cutover/reconciler/evidence"
 	"cutover/reconciler/phase"
+	"cutover/reconciler/record"
 	"cutover/reconciler/world"
 )
 
@@ -346,5 +348,53 @@ func TestARefusedMarkerStaysRefused(t *testing.T) {
 		if tr.pass(); tr.last.Marker.Phase != estate.Deploy {
 			t.Fatalf("the marker that counts is %s", tr.last.Marker)
 		}
+	}
+}
+
+// meanwhile lets something happen once, after the first intent of a kind was written down.
+type meanwhile struct {
+	reconciler.Journal
+	verb phase.Verb
+	do   *sync.Once
+	what func()
+}
+
+func (j meanwhile) Append(ctx context.Context, e record.Entry) (int64, error) {
+	id, err := j.Journal.Append(ctx, e)
+	if e.Kind == record.Action && e.Verb == string(j.verb) {
+		j.do.Do(j.what)
+	}
+	return id, err
+}
+
+// highest remembers the highest weight that was asked for.
+type highest struct {
+	reconciler.Edge
+	weight *int
+}
+
+func (h highest) SetWeight(ctx context.Context, names []string, backend, from, to string, weight int) error {
+	*h.weight = max(*h.weight, weight)
+	return h.Edge.SetWeight(ctx, names, backend, from, to, weight)
+}
+
+// TestRollbackMergedDuringAPass: what was decided before it is not done after it.
+func TestRollbackMergedDuringAPass(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []phase.Verb{phase.BeginBake, phase.SetWeight} {
+		t.Run(string(verb), func(t *testing.T) {
+			t.Parallel()
+			tr := newCanary(t)
+			most := 0
+			tr.r = onChanged(t, tr.p, func(c *reconciler.Config) {
+				c.Journal = meanwhile{c.Journal, verb, new(sync.Once), func() { tr.back(estate.Marker{Phase: estate.Freeze}) }}
+				c.Edge = highest{c.Edge, &most}
+			})
+			tr.merge(tr.proposed("canary 100%").Number)
+			tr.until("no traffic", time.Minute, tr.at(0))
+			if most > 25 {
+				t.Errorf("the weight was set to %d%% after the rollback was merged", most)
+			}
+		})
 	}
 }

@@ -23,7 +23,7 @@ func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, 
 	if r.Edge == nil {
 		return unconfigured(d, "haproxy", "the migration names edge proxies")
 	}
-	if e.Edge, err = r.edgeOf(ctx, d); err != nil || e.Edge.Checks == nil {
+	if e.Edge, err = r.edgeOf(ctx, d, k.acts); err != nil || e.Edge.Checks == nil {
 		return err
 	}
 	bake := e.Edge.Bake
@@ -33,16 +33,16 @@ func (r *Reconciler) observeEdge(ctx context.Context, d *desired, k *knowledge, 
 }
 
 // edgeOf is the edge as it is now, without the migration's queries.
-func (r *Reconciler) edgeOf(ctx context.Context, d *desired) (evidence.Edge, error) {
+func (r *Reconciler) edgeOf(ctx context.Context, d *desired, acts bool) (evidence.Edge, error) {
 	r.keeper.mu.Lock()
 	defer r.keeper.mu.Unlock()
-	return r.edgeLocked(ctx, d)
+	return r.edgeLocked(ctx, d, acts)
 }
 
 // edgeLocked reads the proxies and the note of the bake together, and compares the two clusters by what the proxies
 // counted if there is a weight to be judged. Nothing is known of the edge if one of the two cannot be read: without the
-// note it would look as if nothing had ever been set.
-func (r *Reconciler) edgeLocked(ctx context.Context, d *desired) (evidence.Edge, error) {
+// note it would look as if nothing had ever been set. If it acts, what was seen is noted.
+func (r *Reconciler) edgeLocked(ctx context.Context, d *desired, acts bool) (evidence.Edge, error) {
 	edge := d.migration.Edge
 	proxies, err := r.Edge.Proxies(ctx, edge.Proxies, edge.Backend, edge.From, edge.To)
 	if err != nil {
@@ -51,6 +51,9 @@ func (r *Reconciler) edgeLocked(ctx context.Context, d *desired) (evidence.Edge,
 	e := evidence.Edge{Proxies: proxies}
 	if e.Bake, err = r.bakeLocked(ctx, d); err != nil {
 		return evidence.Edge{}, err
+	}
+	if seen, changed := phase.Seen(e, r.Now()); changed && acts && r.setBake(ctx, d, seen) == nil { // else at the next look
+		e.Bake = seen
 	}
 	if !phase.Judged(e.Bake) {
 		delete(r.keeper.windows, d.migration.Name)

@@ -127,7 +127,7 @@ func (r *Reconciler) keepUp(ctx context.Context, branch string) (ask *desired, b
 	defer cancel()
 	for range settleFor {
 		e := evidence.Evidence{Marker: k.course.stands()}
-		if e.Edge, err = r.edgeLocked(ctx, k.desired); err != nil {
+		if e.Edge, err = r.edgeLocked(ctx, k.desired, true); err != nil {
 			return nil, bake, err
 		}
 		bake, ask = e.Edge.Bake, nil
@@ -212,7 +212,7 @@ func (r *Reconciler) move(ctx context.Context, d *desired, marker evidence.Marke
 }
 
 func sameBake(a, b evidence.Bake) bool {
-	return a.Commit == b.Commit && a.Weight == b.Weight && a.Since.Equal(b.Since) && a.Passed == b.Passed && a.Failed == b.Failed
+	return a.Commit == b.Commit && a.Weight == b.Weight && a.Since.Equal(b.Since) && a.Passed == b.Passed && a.Failed == b.Failed && a.Lost == b.Lost
 }
 
 func (r *Reconciler) moveLocked(ctx context.Context, d *desired, marker evidence.Marker, seen evidence.Edge, a phase.Action) error {

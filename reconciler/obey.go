@@ -133,9 +133,29 @@ func (x *effects) perform(ctx context.Context, a phase.Action) error {
 	case phase.SilenceAlarms, phase.ExpireSilence:
 		return x.silence(ctx, a)
 	case phase.SetWeight, phase.BeginBake, phase.PassBake, phase.FailBake:
+		if phase.Raises(a, x.e) {
+			if err := x.stillHead(ctx); err != nil {
+				return err
+			}
+		}
 		return x.r.move(ctx, x.d, x.e.Marker, x.e.Edge, a)
 	}
 	return errors.New("no such verb")
+}
+
+// stillHead asks git once more, and fails with failure.ErrConflict if the branch has moved since it was decided what to do:
+// a look at slow systems takes long, and a rollback that was merged meanwhile must not see its weight rise.
+func (x *effects) stillHead(ctx context.Context) error {
+	heads, err := x.r.Source.Fetch(ctx)
+	if err != nil {
+		return fmt.Errorf("whether %s has moved: %w", x.d.migration.Branch, err)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if now := heads[x.d.migration.Branch]; now != x.head {
+		return fmt.Errorf("%w: %s has moved from %.10s to %.10s meanwhile", failure.ErrConflict, x.d.migration.Branch, x.head, now)
+	}
+	return nil
 }
 
 // forget drops what is known of something that was changed.

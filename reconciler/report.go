@@ -93,6 +93,9 @@ func watchFor(at estate.Marker) time.Duration {
 	return 0
 }
 
+// waitFor is how often to look at what is waited for: not every system tells when a person has put something right.
+const waitFor = time.Minute
+
 // Repair is drift that was put right.
 type Repair struct {
 	At    time.Time    `json:"at"`
@@ -120,8 +123,8 @@ func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
 	report.Commit, report.Migration, report.Marker = o.head, d.migration.Name, k.course.at
 	if k.course.refused.Code == "" {
 		report.Steps = phase.Overview(&d.migration, k.course.at, e, now)
-		report.Edge, report.Checks = edgeReport(e), checksReport(e)
 	}
+	report.Edge, report.Checks = edgeReport(e), checksReport(e)
 	report.Resync = k.resync
 	if k.course.reached >= estate.Freeze {
 		list := phase.ResyncOf(&d.migration, e, now)
@@ -129,6 +132,14 @@ func (r *Reconciler) reportOn(branch string, o outlook, k *knowledge) Report {
 	}
 	if watch := watchFor(k.course.at); watch > 0 {
 		report.Again = phase.Earlier(report.Again, now.Add(watch))
+	}
+	if decision.Kind == phase.Hold || decision.Kind == phase.Refuse {
+		report.Again = phase.Earlier(report.Again, now.Add(waitFor))
+	}
+	for _, a := range k.arrivals {
+		if a.again.After(now) {
+			report.Again = phase.Earlier(report.Again, a.again)
+		}
 	}
 	for _, s := range e.Services {
 		report.Services = append(report.Services, serviceReport(s))

@@ -125,6 +125,7 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		return errors.Join(
 			r.setStatus(ctx, k, newest.Commit, refusedStatus(o.desired, says, why)),
 			r.comment(ctx, k, newest.PullRequest, "plan", refusedText(says, why), string(why.Code)+why.Text),
+			r.tellRetreat(ctx, o, k),
 		)
 	}
 	state, status := "working", review.Pending
@@ -144,14 +145,33 @@ func (r *Reconciler) tellProgress(ctx context.Context, o outlook, k *knowledge) 
 		r.setStatus(ctx, k, newest.Commit, review.Status{Context: statusContext(o.desired, at), State: status, Text: fmt.Sprintf("%s: %s (%s)", phase.Title(at), o.decision.Kind, o.decision.Reason.Code)}),
 		r.comment(ctx, k, newest.PullRequest, "progress", text("progress", data), state+" "+string(o.decision.Reason.Code)),
 		r.tellFreeze(ctx, o, k),
-	}
-	if bake := o.evidence.Edge.Bake; bake.Failed != "" && bake.Commit == newest.Commit {
-		said := text("retreat", map[string]any{
-			"Good": bake.Good, "Weight": bake.Weight, "Failed": bake.Failed, "After": "it was set at " + bake.Since.UTC().Format(time.RFC3339),
-		})
-		errs = append(errs, r.comment(ctx, k, newest.PullRequest, fmt.Sprintf("retreat-%d", bake.Weight), said, said))
+		r.tellRetreat(ctx, o, k),
 	}
 	return errors.Join(errs...)
+}
+
+// tellRetreat tells the pull request whose weight failed, also while a newer marker is refused.
+func (r *Reconciler) tellRetreat(ctx context.Context, o outlook, k *knowledge) error {
+	bake, counts := o.evidence.Edge.Bake, k.course.stands()
+	if bake.Failed == "" || bake.Commit != counts.Commit || counts.PullRequest == 0 {
+		return nil
+	}
+	said := text("retreat", map[string]any{
+		"Good": bake.Good, "Weight": bake.Weight, "Failed": bake.Failed, "After": "it was set at " + bake.Since.UTC().Format(time.RFC3339),
+		"Silent": silent(&o.evidence),
+	})
+	return r.comment(ctx, k, counts.PullRequest, fmt.Sprintf("retreat-%d", bake.Weight), said, said)
+}
+
+// silent are the proxies that did not answer.
+func silent(e *evidence.Evidence) string {
+	var names []string
+	for _, p := range e.Edge.Proxies {
+		if p.Unreachable != "" {
+			names = append(names, p.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // failures are the services whose last deployment failed, with the execution to look at.

@@ -63,7 +63,7 @@ func Edge(t *testing.T, open func(t *testing.T) EdgeWorld) {
 		"a proxy without the servers hides no other":         EdgeWorld.mislaid,
 		"a reload loses the weight and is seen":              EdgeWorld.reloaded,
 		"a server that somebody took out is not up":          EdgeWorld.takenOut,
-		"a name that nobody configured is not found":         EdgeWorld.unknownName,
+		"a name that nobody configured hides no other":       EdgeWorld.unknownName,
 		"a third server is told, and weights are set":        EdgeWorld.third,
 		"an unknown backend is not found":                    EdgeWorld.unknownBackend,
 		"an unknown server is not found":                     EdgeWorld.unknownServer,
@@ -348,7 +348,26 @@ func (w EdgeWorld) notFound(t *testing.T, names []string, backend, to, named str
 }
 
 func (w EdgeWorld) unknownName(t *testing.T) {
-	w.notFound(t, append(slices.Clone(w.Names), "edge-unknown"), w.Backend, w.To, "edge-unknown")
+	const unknown = "edge-unknown"
+	w.notFound(t, []string{unknown}, w.Backend, w.To, unknown)
+	w.set(t, 50)
+	names := append(slices.Clone(w.Names), unknown)
+	list, err := w.Fleet.Proxies(t.Context(), names, w.Backend, w.From, w.To)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range list {
+		if p.Name != names[i] || (p.Unreachable != "") != (p.Name == unknown) {
+			t.Errorf("proxy %s is in the place of %s, and unreachable: %q", p.Name, names[i], p.Unreachable)
+		}
+	}
+	err = w.Fleet.SetWeight(t.Context(), names, w.Backend, w.From, w.To, 75)
+	wantError(t, err, failure.ErrNotFound)
+	mentions(t, err, unknown)
+	w.weighs(t, 50, w.Names...)
+	err = w.Fleet.SetWeight(t.Context(), names, w.Backend, w.From, w.To, 5)
+	wantError(t, err, failure.ErrNotFound)
+	w.weighs(t, 5, w.Names...)
 }
 
 func (w EdgeWorld) unknownBackend(t *testing.T) {

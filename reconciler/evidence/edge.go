@@ -57,6 +57,10 @@ type Bake struct {
 	Since  time.Time
 	// Baseline are the proxies' counters when it began.
 	Baseline []Proxy
+	// Seen is when the processes of the proxies began that had the weight that stands when all had it last, by the proxies'
+	// names; nil if they are those of Baseline. Lost says that no proxy has had that weight since then.
+	Seen map[string]time.Time
+	Lost bool
 	// Old is what the old cluster's server had counted at all proxies when it last had enough traffic to compare with.
 	Old Server
 	// Good is the last weight that passed; after a failure the one that is gone back to.

@@ -22,11 +22,12 @@ func (b Bake) Begun() bool {
 }
 
 // CountedSince is what a proxy counted at its two servers since somebody looked at all proxies. A process that has begun
-// since then, which its own clock tells, counted from 0; of a proxy that did not answer then nothing is known.
+// since then, which its own clock tells, counted from 0; of a proxy that did not answer then nothing is known, nor of a
+// process that is older than the one before, as it was not in its place then.
 func (p Proxy) CountedSince(then []Proxy) (from, to Server) {
 	i := slices.IndexFunc(then, func(b Proxy) bool { return b.Name == p.Name && b.Unreachable == "" })
 	switch {
-	case i < 0:
+	case i < 0, p.Started.Before(then[i].Started):
 		return Server{Name: p.From.Name}, Server{Name: p.To.Name}
 	case !p.Started.Equal(then[i].Started):
 		return p.From, p.To

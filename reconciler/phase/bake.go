@@ -43,8 +43,7 @@ func raise(s situation) Progress {
 	mine := bake.Commit == s.e.Marker.Commit
 	later := s.now.Add(blink)
 	if s.failed() {
-		return Progress{Waiting: because(WeightFailed, "weight %d%% failed: %s; the edge is back at %d%%; `cutover advance` proposes another attempt, or roll back",
-			bake.Weight, bake.Failed, bake.Good)}
+		return Progress{Waiting: because(WeightFailed, "%s; `cutover advance` proposes another attempt, or roll back", s.fallback())}
 	}
 	if down := s.unreachable(); len(down) > 0 {
 		return Progress{Waiting: because(ProxyUnreachable, "the weight stays: no answer from %s", some(down)), Until: later}
@@ -60,10 +59,8 @@ func raise(s situation) Progress {
 		if doubt := s.e.Edge.ShareDisagrees(); doubt != "" {
 			return Progress{Waiting: because(ShareDisagrees, "%s", doubt), Until: later}
 		}
-		if known := s.shareKnown(); s.now.Before(known) {
-			return Progress{Until: Earlier(known, later), Waiting: because(ShareUnknown,
-				"the weight stays at %d%% until %s: whether that share of the sessions goes to the new cluster is counted anew, as the daemon began, or the weight was not everywhere, a moment ago",
-				bake.Stands(), known.UTC().Format(time.TimeOnly))}
+		if p := s.countShare(); !p.complete() {
+			return p
 		}
 	}
 	if !mine || bake.Weight != goal {
@@ -89,6 +86,9 @@ func raise(s situation) Progress {
 			why.Text += "; it will hardly be: send more traffic, change the analysis, or roll back"
 		}
 		return Progress{Waiting: why, Until: s.now.Add(glance)}
+	}
+	if p := s.countShare(); !p.complete() {
+		return p
 	}
 	why := because(WeightPassed, "weight %d%% has passed: %s", goal, phrases(verdicts(s.e.Edge.Checks, evidence.Pass)))
 	return Progress{Waiting: why, Actions: []Action{s.note(PassBake, goal, why.Text)}}
@@ -116,21 +116,38 @@ func bakeTime(m *estate.Migration, weight int) time.Duration {
 	return longest
 }
 
-// shareKnown is from when on the weight that stands has been counted enough for its share to have disagreed: as soon as
-// there are enough sessions, or after a minute. What was counted before a restart, or a lost weight, is forgotten.
-func (s situation) shareKnown() time.Time {
+// countShare waits until the weight that stands has been counted enough for its share to have disagreed: until there were
+// enough sessions, or for a minute. What was counted before a restart, or a lost weight, is forgotten.
+func (s situation) countShare() Progress {
 	edge := s.e.Edge
-	if edge.Bake.Stands() == 0 {
-		return time.Time{}
+	stands := edge.Bake.Stands()
+	if stands == 0 {
+		return Progress{}
 	}
 	if _, sessions := edge.Share(); sessions >= evidence.ShareSessions && edge.Steady != nil {
-		return time.Time{}
+		return Progress{}
 	}
 	since := edge.SteadySince
 	if since.IsZero() {
 		since = s.now
 	}
-	return since.Add(min(windowFor, s.bakeTime(edge.Bake.Stands())))
+	known := since.Add(min(windowFor, s.bakeTime(stands)))
+	if !s.now.Before(known) {
+		return Progress{}
+	}
+	return Progress{Until: Earlier(known, s.now.Add(blink)), Waiting: because(ShareUnknown,
+		"the weight stays at %d%% until %s: whether that share of the sessions goes to the new cluster is counted anew, as the daemon began, or the weight was not everywhere, a moment ago",
+		stands, known.UTC().Format(time.TimeOnly))}
+}
+
+// fallback tells that a weight failed, and where the edge is now.
+func (s situation) fallback() string {
+	bake := s.e.Edge.Bake
+	text := fmt.Sprintf("weight %d%% failed: %s; the edge is back at %d%%", bake.Weight, bake.Failed, bake.Good)
+	if down := s.unreachable(); len(down) > 0 {
+		text += fmt.Sprintf(", but for what does not answer and may still have %d%%: %s: take it out of the traffic", bake.Weight, some(down))
+	}
+	return text
 }
 
 // passed is the last weight that has passed, at most the marker's.
@@ -226,6 +243,7 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 	case BeginBake:
 		if b.Weight == a.Weight && b.Commit != "" && !b.Begun() && everywhere(e.Edge, a.Weight) { // what was going to be set is
 			b.Since, b.Baseline, b.Old = now, slices.Clone(e.Edge.Proxies), oldServer(e.Edge)
+			b.Seen, b.Lost = nil, false
 			return b
 		}
 		good := b.Good

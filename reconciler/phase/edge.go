@@ -67,7 +67,8 @@ func everywhere(e evidence.Edge, weight int) bool {
 func takenBack(e evidence.Edge) bool {
 	lowered := len(e.Proxies) > 0 && highest(e) < e.Bake.Stands()
 	return lowered && slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool {
-		return slices.ContainsFunc(e.Bake.Baseline, func(was evidence.Proxy) bool { return was.Name == p.Name && was.Started.Equal(p.Started) })
+		was, seen := processes(e.Bake)[p.Name]
+		return seen && was.Equal(p.Started)
 	})
 }
 

@@ -1,6 +1,7 @@
 package phase_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +112,7 @@ var edgeScenes = []scene{
 	{"it is known after a minute", canary(5), also(edge(intended), steady(time.Minute)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
 	{"or after the bake time", canary(5), also(edge(intended), steady(20*time.Second), func(m *estate.Migration, _ *evidence.Evidence) { m.Edge.Steps[0].Bake = 20 * time.Second }), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
 	{"or once there were enough sessions", canary(5), also(edge(intended), sessions(198, 2), steadySince(0)), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"a weight does not pass before its share is known", canary(100), also(baking(100, bakeTime), steady(10*time.Second)), "hold step 15: share-unknown until +2s"},
 	{"few sessions say nothing", canary(5), also(baking(5, bakeTime), sessions(70, 30)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"the share agrees", canary(5), also(baking(5, bakeTime), sessions(940, 60)), "do step 14: weight-passed\n  pass-bake api at 5% [0123456789.5]"},
 	{"what disagreed long ago does not matter", canary(5), also(baking(5, bakeTime), sessions(1700, 30), edge(func(e *evidence.Edge) {
@@ -153,6 +155,10 @@ var edgeScenes = []scene{
 		e.Proxies = proxies(0)
 		e.Proxies[0].Started, e.Proxies[1].Started = t0, t0
 	})), "do step 14: weight-pending\n  set-weight api to 5% at edge-1, edge-2"},
+	{"also if they were reloaded long before", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) {
+		e.Proxies = reloaded()
+		e.Bake.Seen = map[string]time.Time{"edge-1": t0, "edge-2": t0}
+	})), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"unless a proxy does not answer", canary(5), also(baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Proxies = proxies(1); unreachable(e) })), "hold step 14: proxy-unreachable until +2s"},
 	{"paused it goes back too", paused(canary(5)), also(after(canary(5)), baking(5, time.Minute), edge(func(e *evidence.Edge) { e.Bake.Commit, e.Checks = earlier, checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
 	{"whatever else holds", canary(5), also(baking(5, time.Minute), survey(func(v *evidence.Survey) { v.NodesReady = 0 }), edge(func(e *evidence.Edge) { e.Checks = checks(evidence.Fail) })), "retreat step 14: check-failed\n  fail-bake api at 5% [0123456789.5]"},
@@ -196,6 +202,22 @@ var edgeScenes = []scene{
 	})), "do step 14: weight-pending\n  begin-bake api at 0% [0123456789.0]"},
 	{"a proxy that never moved traffic may be down", freeze, edge(unreachable), "advance step 0: complete"},
 	{"traffic that nobody asked for goes back", deploy, edge(func(e *evidence.Edge) { e.Proxies = proxies(5) }), "do step 14: weight-pending\n  set-weight api to 0% at edge-1, edge-2"},
+}
+
+// TestWhatIsToldOfAFailure: a person has to know where traffic may still go, whatever else is told.
+func TestWhatIsToldOfAFailure(t *testing.T) {
+	m, e := scene{at: canary(5), edit: edge(func(e *evidence.Edge) { failed(e); unreachable(e) })}.set()
+	refusal := phase.Reason{Code: phase.MarkerPushed, Text: "it was pushed"}
+	for name, told := range map[string]string{
+		"":              phase.Next(m, canary(5), &e, t0).Reason.Text,
+		"it was pushed": phase.Refused(m, canary(5), &e, refusal, t0).Reason.Text,
+	} {
+		for _, want := range []string{name, "weight 5% failed: error rate: 0.2", "back at 1%", "edge-2 (connection refused)", "may still have 5%"} {
+			if !strings.Contains(told, want) {
+				t.Errorf("%q does not tell %q", told, want)
+			}
+		}
+	}
 }
 
 func TestWhatIsNotedOfABake(t *testing.T) {

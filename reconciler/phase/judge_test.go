@@ -126,6 +126,11 @@ func TestEdgeChecks(t *testing.T) {
 				e.Bake.Baseline[i].To.Errors = 49
 			}
 		}, evidence.Pass, evidence.Pass},
+		{"what another process counted before it took over does not", server{Requests: 1000}, server{Requests: 1000, Errors: 500}, func(e *evidence.Edge) {
+			for i := range e.Proxies {
+				e.Proxies[i].Started = e.Bake.Baseline[i].Started.Add(-time.Hour)
+			}
+		}, evidence.Inconclusive, evidence.Inconclusive},
 		{"what went well for days does not hide what fails lately", server{Requests: 1000}, server{Requests: 1_000_000, Errors: 60, Latency: 20}, lately(server{Requests: 999_900}), evidence.Fail, evidence.Pass},
 		{"what failed long ago is not forgotten in a bake", server{Requests: 1000}, server{Requests: 1000, Errors: 60}, lately(server{Requests: 800, Errors: 60}), evidence.Fail, evidence.Pass},
 		{"of what was gone back to only what was counted lately counts", server{Requests: 1000}, server{Requests: 1000, Errors: 600}, func(e *evidence.Edge) {

@@ -44,6 +44,9 @@ func Refused(m *estate.Migration, at estate.Marker, e *evidence.Evidence, why Re
 	if d, ok := keep(s); ok {
 		return d
 	}
+	if s.e.Edge.Bake.Failed != "" && at.Phase >= estate.Canary { // nothing else tells of it
+		why.Text += "; meanwhile " + s.fallback()
+	}
 	return s.watch(Decision{Kind: Refuse, Reason: why})
 }
 

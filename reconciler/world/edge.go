@@ -67,14 +67,14 @@ func (w *World) works(x *proxy) bool { return x.down == "" && !w.now.Before(x.mi
 // Fleet is the edge proxies as the program uses them.
 type Fleet struct{ p *Process }
 
-// named are the proxies of some names. It fails for an unknown name, and if all that answer have other servers.
+// named are the proxies of some names; one that is unknown has no servers. It fails if none has them.
 func (w *World) named(names []string, backend, from, to string) ([]*proxy, error) {
 	var out []*proxy
 	strange := 0
 	for _, name := range names {
 		x, ok := w.fleet[name]
 		if !ok {
-			return nil, fmt.Errorf("%w: proxy %s", failure.ErrNotFound, name)
+			x = &proxy{name: name, from: &server{}, to: &server{}}
 		}
 		if x.down == "" && w.strange(x, backend, from, to) {
 			strange++

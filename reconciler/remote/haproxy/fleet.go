@@ -56,9 +56,9 @@ func New(c Config) (*Fleet, error) {
 }
 
 // Proxies reads the two servers of a backend at every named proxy, in the order of the names. A proxy that does not
-// answer, or answers without these servers, is in the list, with the reason: what is wrong with one must not hide the
-// others. It fails with failure.ErrNotFound for a name without an address; and with failure.ErrNotFound or
-// failure.ErrRefused if all proxies say so, because then it is the names that are wrong.
+// answer, answers without these servers, or has no address, is in the list, with the reason: what is wrong with one must
+// not hide the others. It fails with failure.ErrNotFound or failure.ErrRefused if that is what is wrong with all of them,
+// because then it is the names that are wrong.
 func (f *Fleet) Proxies(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
 	proxies, err := f.look(ctx, names, backend, from, to)
 	if err != nil {
@@ -68,7 +68,7 @@ func (f *Fleet) Proxies(ctx context.Context, names []string, backend, from, to s
 }
 
 func (f *Fleet) look(ctx context.Context, names []string, backend, from, to string) ([]evidence.Proxy, error) {
-	if err := f.check(names, backend, from, to); err != nil {
+	if err := check(backend, from, to); err != nil {
 		return nil, err
 	}
 	proxies, failures := make([]evidence.Proxy, len(names)), make([]error, len(names))
@@ -99,7 +99,11 @@ func areAll(failures []error, kind error) bool {
 
 // read asks one proxy. A process that ends is no answer: the one that took over has other weights.
 func (f *Fleet) read(ctx context.Context, name, backend string) (stats, error) {
-	answer, err := run(ctx, f.proxies[name], f.timeout, statCommands(backend)...)
+	address, ok := f.proxies[name]
+	if !ok {
+		return stats{}, fmt.Errorf("%w: the configuration has no address for it", failure.ErrNotFound)
+	}
+	answer, err := run(ctx, address, f.timeout, statCommands(backend)...)
 	if err != nil {
 		return stats{}, err
 	}
@@ -113,20 +117,14 @@ func (f *Fleet) read(ctx context.Context, name, backend string) (stats, error) {
 // word is what HAProxy allows as the name of a backend or a server.
 var word = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 
-// check refuses what must not get into a command, and names that the configuration lacks.
-func (f *Fleet) check(names []string, words ...string) error {
+// check refuses what must not get into a command.
+func check(words ...string) error {
 	for _, w := range words {
 		if !word.MatchString(w) {
 			return fmt.Errorf("%w: %q cannot be the name of a backend or server", failure.ErrRefused, w)
 		}
 	}
-	var failures []error
-	for _, name := range names {
-		if _, ok := f.proxies[name]; !ok {
-			failures = append(failures, fmt.Errorf("proxy %s: %w: the configuration has no address for it", name, failure.ErrNotFound))
-		}
-	}
-	return errors.Join(failures...)
+	return nil
 }
 
 // each calls do for every name, several at once, and joins the errors in the order of the names, each with its proxy.

@@ -32,7 +32,7 @@ func (f *Fleet) setWeight(ctx context.Context, names []string, backend, from, to
 	case len(names) == 0:
 		return fmt.Errorf("%w: no proxy is named", failure.ErrRefused)
 	}
-	if err := f.check(names, backend, from, to); err != nil {
+	if err := check(backend, from, to); err != nil {
 		return err
 	}
 	b := balance{fleet: f, backend: backend, from: from, to: to}
