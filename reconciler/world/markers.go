@@ -29,19 +29,24 @@ type stand struct {
 // comes notes the marker that a pull request brings to the migration's branch.
 func (j *judge) comes(w *World, r *request, before, made *commit) {
 	path := w.migration.MarkerPath()
-	if r.Base != w.migration.Branch || before.tree.at(path) == made.tree.at(path) {
+	if r.Base != w.migration.Branch {
+		return
+	}
+	// A rebase brings several commits, which may change the marker although it is in the end as somebody had pushed it.
+	changes := func(c *commit) bool { p := w.git.parent(c); return p != nil && p.tree.at(path) != c.tree.at(path) }
+	last := made
+	for last != nil && last != before && !changes(last) {
+		last = w.git.parent(last)
+	}
+	if last == nil || last == before {
 		return
 	}
 	m := mergedMarker{number: r.Number, commit: made.Hash}
 	if at, problems := values.ParseMarker(path, made.tree.files[path].data); problems.Err() == nil {
 		m.Marker = at
 	}
-	for c := made; c != before && c != nil; c = w.git.parent(c) { // a rebase brings several
-		if p := w.git.parent(c); p != nil && p.tree.at(path) != c.tree.at(path) {
-			m.alone = slices.Equal(differences(p.tree, c.tree), []string{path}) && slices.Equal(r.paths, []string{path})
-			break
-		}
-	}
+	others := func(p string) bool { return p != path }
+	m.alone = !slices.ContainsFunc(differences(w.git.parent(last).tree, last.tree), others) && !slices.ContainsFunc(r.paths, others)
 	for _, message := range append(slices.Clone(r.arrival.Messages), made.Message) {
 		m.meant = m.meant || strings.Contains(message+"\n", "Cutover-Phase: "+m.Phase.String()+"\n")
 	}
