@@ -124,7 +124,7 @@ func (s situation) countShare() Progress {
 	if stands == 0 {
 		return Progress{}
 	}
-	if _, sessions := edge.Share(); sessions >= evidence.ShareSessions && edge.Steady != nil {
+	if _, sessions := edge.Share(); sessions >= evidence.ShareSessions {
 		return Progress{}
 	}
 	since := edge.SteadySince
@@ -235,6 +235,13 @@ func stepBefore(m *estate.Migration, weight int) int {
 	return before
 }
 
+// begun is a note whose weight is counted from now on.
+func begun(b evidence.Bake, e evidence.Edge, now time.Time) evidence.Bake {
+	b.Since, b.Baseline, b.Old = now, slices.Clone(e.Proxies), oldServer(e)
+	b.Seen, b.Lost = nil, false
+	return b
+}
+
 // Noted is what is remembered of the weight that bakes after one of the verbs BeginBake, PassBake and FailBake. Whoever
 // performs them stores it.
 func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) evidence.Bake {
@@ -242,15 +249,13 @@ func Noted(m *estate.Migration, e *evidence.Evidence, a Action, now time.Time) e
 	switch a.Verb {
 	case BeginBake:
 		if b.Weight == a.Weight && b.Commit != "" && !b.Begun() && everywhere(e.Edge, a.Weight) { // what was going to be set is
-			b.Since, b.Baseline, b.Old = now, slices.Clone(e.Edge.Proxies), oldServer(e.Edge)
-			b.Seen, b.Lost = nil, false
-			return b
+			return begun(b, e.Edge, now)
 		}
 		good := b.Good
 		if good >= a.Weight { // it is judged anew: good is the step before it, which had to pass once
 			good = stepBefore(m, a.Weight)
 		}
-		return evidence.Bake{Commit: e.Marker.Commit, Weight: a.Weight, Since: now, Baseline: slices.Clone(e.Edge.Proxies), Old: oldServer(e.Edge), Good: good}
+		return begun(evidence.Bake{Commit: e.Marker.Commit, Weight: a.Weight, Good: good}, e.Edge, now)
 	case PassBake:
 		b.Passed, b.Good = true, a.Weight
 	case FailBake:

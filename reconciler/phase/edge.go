@@ -65,12 +65,14 @@ func everywhere(e evidence.Edge, weight int) bool {
 // takenBack says that no proxy has the weight that stands any more, nor a higher one, and that not all of them have
 // forgotten it by a reload: somebody who had a reason has lowered it.
 func takenBack(e evidence.Edge) bool {
-	lowered := len(e.Proxies) > 0 && highest(e) < e.Bake.Stands()
-	return lowered && slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool {
+	return lowered(e) && slices.ContainsFunc(reachable(e), func(p evidence.Proxy) bool {
 		was, seen := processes(e.Bake)[p.Name]
 		return seen && was.Equal(p.Started)
 	})
 }
+
+// lowered says that no proxy that answers has the weight that stands any more, nor a higher one.
+func lowered(e evidence.Edge) bool { return len(reachable(e)) > 0 && highest(e) < e.Bake.Stands() }
 
 // outageFor is how long the new cluster's server may be down where nothing else gets traffic. The proxy's own checks have
 // waited before they called it down.

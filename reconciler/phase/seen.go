@@ -2,7 +2,6 @@ package phase
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"cutover/reconciler/evidence"
@@ -18,13 +17,13 @@ func Seen(e evidence.Edge, now time.Time) (evidence.Bake, bool) {
 		return b, false
 	case everywhere(e, b.Stands()):
 		started := startsOf(e.Proxies)
-		changed := b.Lost || !maps.EqualFunc(processes(b), started, time.Time.Equal)
 		if b.Lost && b.Failed == "" && !b.Passed && b.Begun() {
-			b.Since, b.Baseline, b.Old = now, slices.Clone(e.Proxies), oldServer(e)
+			return begun(b, e, now), true
 		}
+		changed := b.Lost || !maps.EqualFunc(processes(b), started, time.Time.Equal)
 		b.Lost, b.Seen = false, started
 		return b, changed
-	case !b.Lost && len(reachable(e)) > 0 && highest(e) < b.Stands():
+	case !b.Lost && lowered(e):
 		b.Lost = true
 		return b, true
 	}
